@@ -1,0 +1,46 @@
+# make demo   a server on the built-in demo model, and nothing else to set up
+# make test   every check; says what it skipped and why
+# make bench  our overhead beside the floors
+
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test bench docs lint clean
+
+demo: $(VENV)/.runtime
+	@exec $(BIN)/bridge --demo $(ARGS)
+
+test: $(STAMP) examples/node_modules/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest $(ARGS)
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/overhead.py $(ARGS)
+
+docs: $(STAMP)
+	$(BIN)/python -m bridge.reference > docs/configuration.md
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is needed; or name another with make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: $(BIN)/python setup.cfg pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(STAMP): $(BIN)/python setup.cfg pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@ $(VENV)/.runtime
+
+# The official Node client, for examples/openai_node.mjs; its test says so when it can't be had.
+examples/node_modules/.installed: examples/package.json
+	@if command -v npm >/dev/null; then npm install --prefix examples --no-audit --no-fund --silent && touch $@; \
+	else echo "npm is not here: the Node example is not tested"; fi
+
+clean:
+	rm -rf $(VENV) build dist examples/node_modules *.egg-info .mypy_cache .ruff_cache .pytest_cache

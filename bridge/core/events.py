@@ -1,0 +1,132 @@
+"""What a turn emits, in order.
+
+The legal order, which :func:`bridge.core.fold.fold` checks::
+
+    TurnStarted
+      (BlockStarted (TextDelta | ThinkingDelta | ToolArgsDelta)* BlockEnded)*
+      UsageReported
+    TurnFinished
+
+``TurnFailed`` may come at any point, also first, and is always last. A block's deltas are of the
+block's own kind and carry its index; indexes count from 0 without gaps.
+"""
+
+from enum import StrEnum
+
+from attrs import frozen
+
+from bridge.core.errors import BridgeError
+
+
+class BlockKind(StrEnum):
+    """What a block of the answer holds."""
+
+    TEXT = "text"
+    THINKING = "thinking"
+    TOOL_CALL = "tool_call"
+
+
+class FinishReason(StrEnum):
+    """Why the model stopped, in the words of this project; each dialect has its own for these."""
+
+    STOP = "stop"
+    STOP_SEQUENCE = "stop_sequence"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+    REFUSAL = "refusal"
+
+
+@frozen(kw_only=True)
+class Usage:
+    """Real token counts, as the Messages API reports them.
+
+    ``input_tokens`` excludes what was read from or written to the prompt cache; ``prompt_tokens``
+    is the sum that was paid for. ``reasoning_tokens`` is the part of ``output_tokens`` that was
+    thinking, where the API tells it.
+    """
+
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    @property
+    def prompt_tokens(self) -> int:
+        """All tokens of the prompt, cached ones included."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+
+@frozen(kw_only=True)
+class TurnStarted:
+    """The model began to answer; ``model`` is the one that does, ``message_id`` its own id."""
+
+    model: str
+    message_id: str
+
+
+@frozen(kw_only=True)
+class BlockStarted:
+    """A block opens; ``call_id`` and ``name`` belong to tool calls."""
+
+    index: int
+    kind: BlockKind
+    call_id: str = ""
+    name: str = ""
+
+
+@frozen(kw_only=True)
+class TextDelta:
+    """More of the answer's words, as they arrived."""
+
+    index: int
+    text: str
+
+
+@frozen(kw_only=True)
+class ThinkingDelta:
+    """More of the model's reasoning, as they arrived."""
+
+    index: int
+    text: str
+
+
+@frozen(kw_only=True)
+class ToolArgsDelta:
+    """More of a tool call's arguments: a piece of JSON text."""
+
+    index: int
+    json: str
+
+
+@frozen(kw_only=True)
+class BlockEnded:
+    """A block is whole."""
+
+    index: int
+
+
+@frozen(kw_only=True)
+class UsageReported:
+    """The token counts of the whole turn."""
+
+    usage: Usage
+
+
+@frozen(kw_only=True)
+class TurnFinished:
+    """The answer is whole."""
+
+    reason: FinishReason
+    stop_sequence: str | None = None
+
+
+@frozen(kw_only=True)
+class TurnFailed:
+    """There will be no more of this answer."""
+
+    error: BridgeError
+
+
+Delta = TextDelta | ThinkingDelta | ToolArgsDelta
+Event = TurnStarted | BlockStarted | Delta | BlockEnded | UsageReported | TurnFinished | TurnFailed

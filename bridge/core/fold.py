@@ -1,0 +1,165 @@
+"""Events → one completion. A JSON answer is the fold of the stream, so the two can't disagree."""
+
+from collections.abc import Iterable
+
+from attrs import define, field, frozen
+
+from bridge.core.events import (
+    BlockEnded,
+    BlockKind,
+    BlockStarted,
+    Delta,
+    Event,
+    FinishReason,
+    TextDelta,
+    ThinkingDelta,
+    ToolArgsDelta,
+    TurnFailed,
+    TurnFinished,
+    TurnStarted,
+    Usage,
+    UsageReported,
+)
+
+
+class OutOfOrder(Exception):
+    """An event came where :mod:`bridge.core.events` does not allow it: a fault of ours."""
+
+
+@frozen(kw_only=True)
+class Block:
+    """A whole block: ``text`` is its words, its reasoning, or a tool call's arguments as JSON."""
+
+    kind: BlockKind
+    text: str
+    call_id: str = ""
+    name: str = ""
+
+
+@frozen(kw_only=True)
+class Completion:
+    """A whole answer."""
+
+    model: str
+    message_id: str
+    blocks: tuple[Block, ...]
+    reason: FinishReason
+    usage: Usage
+    stop_sequence: str | None = None
+
+    def text_of(self, kind: BlockKind) -> str:
+        """The texts of all blocks of a kind, joined as they came."""
+        return "".join(block.text for block in self.blocks if block.kind is kind)
+
+
+@define
+class _Open:
+    start: BlockStarted
+    pieces: list[str] = field(factory=list)
+
+
+_DELTAS: dict[BlockKind, type[Delta]] = {
+    BlockKind.TEXT: TextDelta,
+    BlockKind.THINKING: ThinkingDelta,
+    BlockKind.TOOL_CALL: ToolArgsDelta,
+}
+
+
+@define
+class Folder:
+    """Takes a turn's events one by one; :attr:`completion` is there after ``TurnFinished``.
+
+    Raises :class:`OutOfOrder` for an illegal order, and the error itself at ``TurnFailed``.
+    """
+
+    completion: Completion | None = field(default=None, init=False)
+    _started: TurnStarted | None = field(default=None, init=False)
+    _open: _Open | None = field(default=None, init=False)
+    _blocks: list[Block] = field(factory=list, init=False)
+    _usage: Usage | None = field(default=None, init=False)
+
+    def feed(self, event: Event) -> None:
+        """Take the next event."""
+        if isinstance(event, TurnFailed):
+            raise event.error
+        if self.completion is not None:
+            raise OutOfOrder(f"{event} after the end")
+        if isinstance(event, TurnStarted):
+            self._require(self._started is None, event)
+            self._started = event
+            return
+        self._require(self._started is not None, event)
+        self._in_turn(event)
+
+    def _in_turn(self, event: Event) -> None:
+        match event:
+            case BlockStarted():
+                self._require(self._open is None and self._usage is None, event)
+                self._require(event.index == len(self._blocks), event)
+                self._open = _Open(event)
+            case TextDelta(index=index, text=piece) | ThinkingDelta(index=index, text=piece):
+                self._piece(event, index, piece)
+            case ToolArgsDelta(index=index, json=piece):
+                self._piece(event, index, piece)
+            case BlockEnded(index=index):
+                self._end_block(event, index)
+            case UsageReported(usage=usage):
+                self._require(self._open is None and self._usage is None, event)
+                self._usage = usage
+            case TurnFinished():
+                self._finish(event)
+
+    def _piece(self, event: Event, index: int, piece: str) -> None:
+        opened = self._open
+        if (
+            opened is None
+            or opened.start.index != index
+            or not isinstance(event, _DELTAS[opened.start.kind])
+        ):
+            raise OutOfOrder(f"{event} in {opened}")
+        opened.pieces.append(piece)
+
+    def _end_block(self, event: Event, index: int) -> None:
+        opened = self._open
+        if opened is None or opened.start.index != index:
+            raise OutOfOrder(f"{event} in {opened}")
+        start = opened.start
+        self._blocks.append(
+            Block(
+                kind=start.kind,
+                text="".join(opened.pieces),
+                call_id=start.call_id,
+                name=start.name,
+            )
+        )
+        self._open = None
+
+    def _finish(self, event: TurnFinished) -> None:
+        if self._started is None or self._open is not None or self._usage is None:
+            raise OutOfOrder(f"{event} too early")
+        self.completion = Completion(
+            model=self._started.model,
+            message_id=self._started.message_id,
+            blocks=tuple(self._blocks),
+            reason=event.reason,
+            usage=self._usage,
+            stop_sequence=event.stop_sequence,
+        )
+
+    @staticmethod
+    def _require(legal: bool, event: Event) -> None:
+        if not legal:
+            raise OutOfOrder(str(event))
+
+
+def fold(events: Iterable[Event]) -> Completion:
+    """Fold a whole turn.
+
+    Raises the turn's own error if it failed, :class:`OutOfOrder` if the events are not a turn.
+    """
+    folder = Folder()
+    for event in events:
+        folder.feed(event)
+    if folder.completion is None:
+        raise OutOfOrder("the turn has no end")
+    return folder.completion
