@@ -1,0 +1,105 @@
+"""What the model answers, before it becomes bytes: blocks, why it stopped, and how long it is."""
+
+from typing import Any, Literal
+
+import attrs
+
+from bridge.demo import tokens
+from bridge.demo.signature import sign
+
+StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal"]
+
+Block = dict[str, Any]
+
+
+@attrs.frozen(kw_only=True)
+class Reply:
+    """Content blocks (text, thinking with its signature, tool_use) and the reason they end."""
+
+    blocks: tuple[Block, ...]
+    stop_reason: StopReason = "end_turn"
+    stop_sequence: str | None = None
+
+    @property
+    def output_tokens(self) -> int:
+        """The tokens of all deltas; an answer without any still costs one, as the API's do."""
+        return max(1, sum(tokens.count(raw(block)) for block in self.blocks))
+
+
+REFUSED = Reply(
+    blocks=({"type": "text", "text": "I can't help with that."},), stop_reason="refusal"
+)
+EMPTY = Reply(blocks=())
+
+
+def text(said: str) -> Block:
+    """A text block."""
+    return {"type": "text", "text": said}
+
+
+def thinking(thought: str) -> Block:
+    """A thinking block with the demo's signature."""
+    return {"type": "thinking", "thinking": thought, "signature": sign(thought)}
+
+
+def raw(block: Block) -> str:
+    """What the deltas of a block add up to: its text, its thinking, or its input as JSON."""
+    if block["type"] == "tool_use":
+        return tokens.compact(block["input"])
+    found: str = block[block["type"]]
+    return found
+
+
+def deltas(block: Block) -> list[str]:
+    """The pieces a block is streamed in."""
+    return tokens.pieces(raw(block))
+
+
+def stopped(reply: Reply, sequences: list[str]) -> Reply:
+    """`reply` up to the first of `sequences` that its text holds, which is not part of it."""
+    kept: list[Block] = []
+    for block in reply.blocks:
+        said = block["text"] if block["type"] == "text" else ""
+        hits = [(at, s) for s in sequences if s and (at := said.find(s)) >= 0]
+        if hits:
+            at, sequence = min(hits, key=lambda hit: hit[0])
+            kept += [text(said[:at])] if at else []
+            return Reply(blocks=tuple(kept), stop_reason="stop_sequence", stop_sequence=sequence)
+        kept.append(block)
+    return reply
+
+
+def limited(reply: Reply, max_tokens: int) -> Reply:
+    """`reply` within `max_tokens`; a tool call that does not fit whole is left out."""
+    left = max_tokens
+    kept: list[Block] = []
+    for block in reply.blocks:
+        size = tokens.count(raw(block))
+        if size > left:
+            if shorter := _shortened(block, tokens.cut(raw(block), left)):
+                kept.append(shorter)
+            return Reply(blocks=tuple(kept), stop_reason="max_tokens")
+        kept.append(block)
+        left -= size
+    return reply
+
+
+def cut(reply: Reply, after: int) -> Reply:
+    """`reply` as if its tokens ran out after `after` deltas."""
+    left = after
+    kept: list[Block] = []
+    for block in reply.blocks:
+        found = deltas(block)
+        if len(found) > left:
+            if shorter := _shortened(block, "".join(found[:left])):
+                kept.append(shorter)
+            break
+        kept.append(block)
+        left -= len(found)
+    return Reply(blocks=tuple(kept), stop_reason="max_tokens")
+
+
+def _shortened(block: Block, said: str) -> Block | None:
+    if not said or block["type"] == "tool_use":
+        return None
+    return text(said) if block["type"] == "text" else thinking(said)
