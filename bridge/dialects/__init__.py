@@ -1,0 +1,1 @@
+"""A wire format each: bytes → Turn, events → frames, error → body. Pure and synchronous."""

@@ -1,0 +1,200 @@
+"""Events → ``chat.completion.chunk`` frames; a completion → one document; an error → its body."""
+
+import json
+from typing import Any
+
+from attrs import define, field
+
+from bridge.core.errors import BridgeError, Kind
+from bridge.core.events import (
+    BlockKind,
+    BlockStarted,
+    Event,
+    FinishReason,
+    TextDelta,
+    ThinkingDelta,
+    ToolArgsDelta,
+    TurnFailed,
+    TurnFinished,
+    TurnStarted,
+    Usage,
+    UsageReported,
+)
+from bridge.core.fold import Block, Completion
+
+FINISH_REASONS = {
+    FinishReason.STOP: "stop",
+    FinishReason.STOP_SEQUENCE: "stop",
+    FinishReason.LENGTH: "length",
+    FinishReason.TOOL_CALLS: "tool_calls",
+    FinishReason.REFUSAL: "content_filter",
+}
+
+ERROR_TYPES = {
+    Kind.INVALID_REQUEST: "invalid_request_error",
+    Kind.AUTHENTICATION: "authentication_error",
+    Kind.PERMISSION: "permission_error",
+    Kind.NOT_FOUND: "invalid_request_error",
+    Kind.RATE_LIMIT: "rate_limit_error",
+    Kind.INTERNAL: "api_error",
+    Kind.UPSTREAM: "api_error",
+    Kind.UNAVAILABLE: "service_unavailable_error",
+    Kind.TIMEOUT: "timeout_error",
+}
+
+DONE = b"data: [DONE]\n\n"
+PING = b": ping\n\n"
+
+
+def dumps(value: object) -> bytes:
+    """JSON as the wire wants it: compact UTF-8; half a surrogate pair becomes a question mark."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="replace")
+
+
+def frame(value: object) -> bytes:
+    """One server-sent event."""
+    return b"data: " + dumps(value) + b"\n\n"
+
+
+def render_error(error: BridgeError) -> dict[str, Any]:
+    """The body of an error, and the data of an error frame."""
+    return {
+        "error": {
+            "message": error.message,
+            "type": ERROR_TYPES[error.kind],
+            "param": error.param,
+            "code": error.code,
+        }
+    }
+
+
+def render_usage(usage: Usage) -> dict[str, Any]:
+    """Token counts in OpenAI's shape: cached tokens are part of the prompt's."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.prompt_tokens + usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cache_read_tokens},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+    }
+
+
+def render(completion: Completion, *, completion_id: str, created: int) -> dict[str, Any]:
+    """A whole ``chat.completion``; ``created`` is in seconds since 1970."""
+    text = completion.text_of(BlockKind.TEXT)
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": text or None,
+        "refusal": None,
+    }
+    if reasoning := completion.text_of(BlockKind.THINKING):
+        message["reasoning_content"] = reasoning
+    if calls := [block for block in completion.blocks if block.kind is BlockKind.TOOL_CALL]:
+        message["tool_calls"] = [_render_call(call) for call in calls]
+    elif completion.reason is FinishReason.REFUSAL:
+        message["content"] = text  # a string, even when the model said nothing
+    return {
+        "id": completion_id,
+        "object": "chat.completion",
+        "created": created,
+        "model": completion.model,
+        "choices": [
+            {
+                "index": 0,
+                "message": message,
+                "logprobs": None,
+                "finish_reason": FINISH_REASONS[completion.reason],
+            }
+        ],
+        "usage": render_usage(completion.usage),
+    }
+
+
+def _render_call(block: Block) -> dict[str, Any]:
+    return {
+        "id": block.call_id,
+        "type": "function",
+        "function": {"name": block.name, "arguments": block.text or "{}"},
+    }
+
+
+@define(kw_only=True)
+class ChunkEncoder:
+    """Encodes one turn's events, in their order, to frames.
+
+    The first chunk carries the role; then one chunk for each delta; then the finish reason; then
+    the usage, if it was asked for; then ``[DONE]``. After an error there is no ``[DONE]``.
+    """
+
+    completion_id: str
+    created: int
+    include_usage: bool
+    _model: str = field(default="", init=False)
+    _usage: Usage = field(factory=Usage, init=False)
+    _calls: dict[int, int] = field(factory=dict, init=False)  # a block's index → its call's
+
+    def encode(self, event: Event) -> bytes:
+        """The frames of an event; none for most of them."""
+        match event:
+            case TextDelta(text=text):
+                return self._delta({"content": text})
+            case ThinkingDelta(text=text):
+                return self._delta({"reasoning_content": text})
+            case ToolArgsDelta(index=index, json=piece):
+                call = {"index": self._calls[index], "function": {"arguments": piece}}
+                return self._delta({"tool_calls": [call]})
+            case BlockStarted(kind=BlockKind.TOOL_CALL):
+                return self._call(event)
+            case TurnStarted(model=model):
+                self._model = model
+                return self._delta({"role": "assistant", "content": "", "refusal": None})
+            case UsageReported(usage=usage):
+                self._usage = usage
+                return b""
+            case TurnFinished():
+                return self._finish(event)
+            case TurnFailed(error=error):
+                return frame(render_error(error))
+            case _:
+                return b""
+
+    def _call(self, event: BlockStarted) -> bytes:
+        number = self._calls[event.index] = len(self._calls)
+        call = {
+            "index": number,
+            "id": event.call_id,
+            "type": "function",
+            "function": {"name": event.name, "arguments": ""},
+        }
+        return self._delta({"tool_calls": [call]})
+
+    def _finish(self, event: TurnFinished) -> bytes:
+        frames = self._chunk({}, FINISH_REASONS[event.reason])
+        if self.include_usage:
+            frames += frame(self._envelope([], render_usage(self._usage)))
+        return frames + DONE
+
+    def _delta(self, delta: dict[str, Any]) -> bytes:
+        return self._chunk(delta, None)
+
+    def _chunk(self, delta: dict[str, Any], finish_reason: str | None) -> bytes:
+        choice = {
+            "index": 0,
+            "delta": delta,
+            "logprobs": None,
+            "finish_reason": finish_reason,
+        }
+        return frame(self._envelope([choice], None))
+
+    def _envelope(self, choices: list[Any], usage: dict[str, Any] | None) -> dict[str, Any]:
+        envelope = {
+            "id": self.completion_id,
+            "object": "chat.completion.chunk",
+            "created": self.created,
+            "model": self._model,
+            "choices": choices,
+        }
+        if self.include_usage:
+            envelope["usage"] = usage  # null in every chunk but the last
+        return envelope
