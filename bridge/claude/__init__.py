@@ -1,0 +1,1 @@
+"""The only room that knows the Claude Agent SDK: its options, its process, its messages."""

@@ -1,0 +1,228 @@
+"""Turns, run: names resolved, capacity kept, deadlines held, processes taken and thrown away.
+
+This is what the rest of the bridge sees of Claude: :meth:`Engine.run` takes a core turn and gives
+core events.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
+from pathlib import Path
+
+from attrs import define, evolve, field
+from claude_agent_sdk import ClaudeSDKError
+
+from bridge.claude.account import Login, read_login
+from bridge.claude.history import script
+from bridge.claude.names import Names, listed_models
+from bridge.claude.options import Launch, flag_settings
+from bridge.claude.pool import Pool
+from bridge.claude.process import PROCESS_LOST, CliProcess, TurnPlan, is_last
+from bridge.claude.translate import LOGIN_ADVICE, RetryPolicy
+from bridge.core.conversation import Turn
+from bridge.core.errors import BridgeError, NotLoggedIn, ShuttingDown, TurnTimeout
+from bridge.core.events import Event, TurnFailed, TurnStarted
+
+log = logging.getLogger(__name__)
+
+LOGIN_RECHECK_SECONDS = 2.0
+"""How often at most a request makes us look whether somebody has logged in meanwhile."""
+
+
+@define(kw_only=True)
+class Engine:
+    """The owner of all CLI processes of a server.
+
+    ``clock`` is a monotonic time in seconds; tests own it.
+    """
+
+    cli: Path
+    launch: Launch
+    names: Names
+    policy: RetryPolicy
+    max_concurrent: int
+    max_timeout: float
+    pool_size: int
+    clock: Callable[[], float] = time.monotonic
+    login: Login = field(default=Login(logged_in=False), init=False)
+    pool: Pool = field(init=False)
+    _slots: asyncio.Semaphore = field(init=False)
+    _login_read_at: float = field(default=float("-inf"), init=False)
+    _login_lock: asyncio.Lock = field(factory=asyncio.Lock, init=False)
+    _described: asyncio.Event = field(factory=asyncio.Event, init=False)
+    _describing: asyncio.Task[None] | None = field(default=None, init=False)
+    _running: set[CliProcess] = field(factory=set, init=False)
+    _stopping: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.pool = Pool(size=self.pool_size, make=lambda: CliProcess(self.launch, self.policy))
+        self._slots = asyncio.Semaphore(self.max_concurrent)
+
+    # -- life ------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Read the login state, then get the first processes ready in the background."""
+        await self.refresh_login()
+
+    async def stop_turns(self) -> None:
+        """End every running turn with an error, and take no new ones."""
+        self._stopping = True
+        failure = TurnFailed(
+            error=ShuttingDown("The server is shutting down. Send the request again later.")
+        )
+        for process in list(self._running):
+            process.fail(failure)
+
+    async def aclose(self) -> None:
+        """End every process; when this returns none is left."""
+        await self.stop_turns()
+        if self._describing is not None:
+            self._describing.cancel()
+            await asyncio.wait([self._describing])
+        await self.pool.aclose()
+
+    # -- login and models ------------------------------------------------------------------------
+
+    async def refresh_login(self) -> Login:
+        """Ask the CLI for the login state, unless that was done a moment ago."""
+        async with self._login_lock:
+            if self.clock() - self._login_read_at >= LOGIN_RECHECK_SECONDS:
+                login = await read_login(self.cli, self.launch.environment)
+                self._login_read_at = self.clock()
+                self._take_login(login)
+            return self.login
+
+    def _take_login(self, login: Login) -> None:
+        changed, self.login = login != self.login, login
+        if not changed:
+            return
+        self.launch = evolve(self.launch, simple=login.allows_simple)
+        self.policy = evolve(self.policy, login_refreshes=not login.allows_simple)
+        self.pool.drop_ready()
+        if login.logged_in and not self._stopping:
+            self.pool.refill()
+            if self._describing is None or self._describing.done():
+                self._describing = asyncio.create_task(self._describe())
+
+    async def known_names(self) -> Names:
+        """The names, with the CLI's own list in them once it is known."""
+        if self._describing is not None:
+            await self._described.wait()
+        return self.names
+
+    async def _describe(self) -> None:
+        process = CliProcess(self.launch, self.policy)
+        try:
+            await process.spawn()
+            described = await process.describe()
+            models = listed_models(described.get("models") or ())
+            self.names = evolve(self.names, listed=models)
+        except (BridgeError, ClaudeSDKError, TimeoutError) as error:
+            log.warning("Claude Code did not list its models: %s", error)
+        finally:
+            self._described.set()
+            await process.aclose()
+
+    # -- turns -----------------------------------------------------------------------------------
+
+    async def run(self, turn: Turn) -> AsyncGenerator[Event]:
+        """Run a turn; the events end with ``TurnFinished`` or ``TurnFailed``.
+
+        Closing the iterator early kills the process, and with it the call to the model.
+        """
+        deadline = asyncio.get_running_loop().time() + self.max_timeout
+        try:
+            async with asyncio.timeout_at(deadline):
+                plan = await self._plan(turn)
+                await self._slots.acquire()
+        except TimeoutError:
+            yield TurnFailed(error=self._too_long("no place was free"))
+            return
+        except BridgeError as error:
+            yield TurnFailed(error=error)
+            return
+        try:
+            async for event in self._attempts(plan, deadline):
+                yield event
+        finally:
+            self._slots.release()
+
+    async def _plan(self, turn: Turn) -> TurnPlan:
+        if self._stopping:
+            raise ShuttingDown("The server is shutting down. Send the request again later.")
+        if not self.login.logged_in:
+            login = await self.refresh_login()
+            if not login.logged_in:
+                raise NotLoggedIn(LOGIN_ADVICE)
+        names = await self.known_names()
+        return TurnPlan(
+            system=turn.system,
+            settings=flag_settings(names.resolve(turn.model), turn.sampling),
+            script=script(turn.messages),
+        )
+
+    async def _attempts(self, plan: TurnPlan, deadline: float) -> AsyncGenerator[Event]:
+        """One attempt; a second one when the process died before the model began to answer."""
+        for last_attempt in (False, True):
+            started = False
+            async with contextlib.aclosing(self._attempt(plan, deadline)) as events:
+                async for event in events:
+                    started |= isinstance(event, TurnStarted)
+                    if _process_lost(event) and not (started or last_attempt):
+                        break
+                    yield event
+                    if is_last(event):
+                        return
+
+    async def _attempt(self, plan: TurnPlan, deadline: float) -> AsyncGenerator[Event]:
+        try:
+            async with asyncio.timeout_at(deadline):
+                process = await self.pool.take()
+        except TimeoutError:
+            yield TurnFailed(error=self._too_long("Claude Code did not start"))
+            return
+        except BridgeError as error:
+            yield TurnFailed(error=error)
+            return
+        with self._counted(process):
+            queue = process.begin(plan)
+            while True:
+                event = await self._next(queue, deadline)
+                if isinstance(event, TurnStarted):
+                    self.pool.refill()
+                if isinstance(event, TurnFailed) and isinstance(event.error, NotLoggedIn):
+                    self._login_read_at = float("-inf")
+                yield event
+                if is_last(event):
+                    return
+
+    async def _next(self, queue: asyncio.Queue[Event], deadline: float) -> Event:
+        if not queue.empty():
+            return queue.get_nowait()
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await queue.get()
+        except TimeoutError:
+            return TurnFailed(error=self._too_long("the model had not finished"))
+
+    @contextlib.contextmanager
+    def _counted(self, process: CliProcess) -> Iterator[None]:
+        self._running.add(process)
+        try:
+            yield
+        finally:
+            self._running.discard(process)
+            self.pool.discard(process)
+            if not self._stopping:
+                self.pool.refill()
+
+    def _too_long(self, state: str) -> TurnTimeout:
+        return TurnTimeout(
+            f"The answer took longer than {self.max_timeout:g} seconds (MAX_TIMEOUT): {state}."
+        )
+
+
+def _process_lost(event: Event) -> bool:
+    return isinstance(event, TurnFailed) and event.error.code == PROCESS_LOST

@@ -1,0 +1,132 @@
+"""The names that clients use → the models that the CLI knows.
+
+Resolved before the CLI sees a name: it would map some old ids to others by itself, and send
+anything else upstream as it is.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+
+from attrs import field, frozen
+
+from bridge.claude.options import config_dir
+from bridge.core.errors import ModelNotFound
+
+FAMILIES = ("opus", "sonnet", "haiku", "fable")
+
+ALIASES: Mapping[str, str] = {
+    **{family: family for family in FAMILIES},
+    **{f"claude-{family}": family for family in FAMILIES},
+    **{f"claude-{family}-latest": family for family in FAMILIES},
+    "claude": "sonnet",
+    "claude-3-opus": "opus",
+    "claude-3-sonnet": "sonnet",
+    "claude-3-haiku": "haiku",
+    "claude-3.5-sonnet": "sonnet",
+    "claude-3.5-haiku": "haiku",
+    "claude-3.7-sonnet": "sonnet",
+    "claude-3-5-sonnet-latest": "sonnet",
+    "claude-3-5-haiku-latest": "haiku",
+    "claude-3-7-sonnet-latest": "sonnet",
+    "claude-3-opus-latest": "opus",
+}
+
+OPENAI_NAMES: Mapping[str, str] = {
+    "gpt-4": "opus",
+    "gpt-4o": "sonnet",
+    "gpt-4-turbo": "sonnet",
+    "gpt-4o-mini": "haiku",
+    "gpt-3.5-turbo": "haiku",
+}
+
+_CLAUDE_ID = re.compile(
+    r"""
+    (arn:aws[\w-]*:bedrock:[\w:/.-]+          # an inference profile of Bedrock
+    |([a-z]{2,6}\.)?anthropic\.claude[\w.:-]+  # a Bedrock model id, with its region or without
+    |claude-[a-z0-9][\w.-]*(@[\w-]+)?          # Anthropic's own ids, and Vertex's
+    )(\[1m\])?
+    """,
+    re.VERBOSE | re.ASCII,
+)
+
+
+@frozen(kw_only=True)
+class ListedModel:
+    """A model that this login may use, as the CLI lists it: its short name and the full id."""
+
+    value: str
+    resolved: str
+    display_name: str = ""
+    description: str = ""
+
+
+@frozen(kw_only=True)
+class Names:
+    """How names are resolved: the person's map, the CLI's own list, the default."""
+
+    model_map: Mapping[str, str] = field(factory=dict)
+    default: str | None = None
+    listed: tuple[ListedModel, ...] = ()
+
+    def resolve(self, name: str | None) -> str | None:
+        """The model to ask for; None leaves it to the CLI's own default.
+
+        Raises :class:`bridge.core.errors.ModelNotFound`.
+        """
+        asked = name or self.default
+        if asked is None or asked == "default":
+            return None
+        target = self.model_map.get(asked) or OPENAI_NAMES.get(asked) or asked
+        target = ALIASES.get(target, target)
+        for model in self.listed:
+            if target == model.value:
+                return model.resolved
+        if target in FAMILIES or _CLAUDE_ID.fullmatch(target):
+            return target
+        raise ModelNotFound(
+            f"The model {asked[:200]!r} does not exist here. GET /v1/models lists the ones that "
+            "this login may use; MODEL_MAP adds names.",
+            param="model",
+        )
+
+    def offered(self) -> dict[str, str]:
+        """Every name that a client can be offered → the model that answers to it."""
+        offered = {m.resolved: m.resolved for m in self.listed}
+        offered |= {m.value: m.resolved for m in self.listed if m.value != "default"}
+        by_value = {m.value: m.resolved for m in self.listed}
+        for name, target in {**ALIASES, **OPENAI_NAMES, **self.model_map}.items():
+            resolved = by_value.get(ALIASES.get(target, target))
+            if resolved is not None:
+                offered.setdefault(name, resolved)
+        return offered
+
+
+def listed_models(described: Iterable[Mapping[str, str]]) -> tuple[ListedModel, ...]:
+    """The ``models`` of the CLI's initialize reply."""
+    return tuple(
+        ListedModel(
+            value=model["value"],
+            resolved=model.get("resolvedModel") or model["value"],
+            display_name=model.get("displayName", ""),
+            description=model.get("description", ""),
+        )
+        for model in described
+    )
+
+
+def own_default(environment: Mapping[str, str]) -> str | None:
+    """The default model of the person's own Claude settings, if they chose one.
+
+    The CLI reads none of those settings when it works for us (``--setting-sources=``), so that a
+    hook or a permission there can't reach a client; the model is the one thing taken over.
+    """
+    if chosen := environment.get("ANTHROPIC_MODEL"):
+        return chosen
+    try:
+        text = (config_dir(environment) / "settings.json").read_text(encoding="utf-8")
+        settings = json.loads(text)
+    except (OSError, ValueError):
+        return None
+    model = settings.get("model") if isinstance(settings, dict) else None
+    return model if isinstance(model, str) and model else None

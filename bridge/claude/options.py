@@ -1,0 +1,202 @@
+"""Settings and a turn → how the CLI is run and what it is told.
+
+Everything that shapes the CLI's behaviour stands here: its flags, its environment, the SDK's
+options and the per-turn flag settings. Flags and variables that ``claude --help`` does not list
+are guarded by tests against the real CLI.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+from claude_agent_sdk import ClaudeAgentOptions
+from claude_agent_sdk import __version__ as sdk_version
+
+from bridge.claude.transport import Command
+from bridge.core.conversation import Sampling
+from bridge.settings import AuthMethod, own_environment_names
+
+PASSED_PREFIXES = ("ANTHROPIC_", "CLAUDE_", "AWS_", "GOOGLE_", "CLOUD_", "VERTEX_", "LC_")
+PASSED_NAMES = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+        *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"),
+        *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    }
+)
+"""What the CLI inherits. macOS looks the login up in the keychain under USER."""
+
+PROVIDER_SWITCHES = {
+    AuthMethod.BEDROCK: "CLAUDE_CODE_USE_BEDROCK",
+    AuthMethod.VERTEX: "CLAUDE_CODE_USE_VERTEX",
+}
+API_KEY_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+
+_QUIET = {
+    # The server speaks to the model and to nobody else.
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    "DISABLE_TELEMETRY": "1",
+    "DISABLE_ERROR_REPORTING": "1",
+}
+_NO_SECOND_CALL = {
+    # The bridge decides when the model is called.
+    "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",
+    "CLAUDE_CODE_DISABLE_REFUSAL_RETRY": "1",
+    "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP": "1",
+    "DISABLE_COMPACT": "1",
+}
+_SIMPLE = {
+    # Sends the system prompt and the messages alone. It never reads an OAuth login. Without the
+    # beta headers a refused request is not sent a second time with fewer of them; with an OAuth
+    # login they stay, since the hour-long prompt cache is one.
+    "CLAUDE_CODE_SIMPLE": "1",
+    "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS": "1",
+}
+
+
+def inherited_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The part of the server's environment that Claude Code gets; never the bridge's own."""
+    own = own_environment_names()
+    return {
+        name: value
+        for name, value in environ.items()
+        if name not in own and (name in PASSED_NAMES or name.startswith(PASSED_PREFIXES))
+    }
+
+
+def config_dir(environment: Mapping[str, str]) -> Path:
+    """Claude Code's own directory, as the CLI itself finds it."""
+    chosen = environment.get("CLAUDE_CONFIG_DIR")
+    return Path(chosen) if chosen else Path(environment.get("HOME", "/nonexistent")) / ".claude"
+
+
+def choose_login(environment: Mapping[str, str], method: AuthMethod | None) -> dict[str, str]:
+    """The environment narrowed to one way to log in; unchanged when none was chosen.
+
+    What the other ways would use is taken away, so that the chosen one is the one used.
+    """
+    narrowed = dict(environment)
+    if method is None:
+        return narrowed
+    for other, switch in PROVIDER_SWITCHES.items():
+        if other is not method:
+            narrowed.pop(switch, None)
+    if method in PROVIDER_SWITCHES:
+        narrowed[PROVIDER_SWITCHES[method]] = "1"
+    if method is not AuthMethod.API_KEY:
+        for name in API_KEY_VARIABLES:
+            narrowed.pop(name, None)
+    else:
+        narrowed.pop("CLAUDE_CODE_OAUTH_TOKEN", None)
+    return narrowed
+
+
+def missing_for(method: AuthMethod | None, environment: Mapping[str, str]) -> str | None:
+    """What is not set for the chosen way to log in, in words; None when nothing is."""
+    if method is AuthMethod.API_KEY and not any(environment.get(n) for n in API_KEY_VARIABLES):
+        return "CLAUDE_AUTH_METHOD=api_key needs ANTHROPIC_API_KEY (or ANTHROPIC_AUTH_TOKEN)"
+    if method is AuthMethod.BEDROCK and not (
+        environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
+    ):
+        return "CLAUDE_AUTH_METHOD=bedrock needs AWS_REGION, and AWS credentials"
+    if method is AuthMethod.VERTEX:
+        for name in ("ANTHROPIC_VERTEX_PROJECT_ID", "CLOUD_ML_REGION"):
+            if not environment.get(name):
+                return f"CLAUDE_AUTH_METHOD=vertex needs {name}"
+    return None
+
+
+@frozen(kw_only=True)
+class Launch:
+    """How CLI processes of this server are run.
+
+    ``workdir`` is an empty directory of the server's own that all of them stand in: with an OAuth
+    login the CLI tells the model its path, and one path for all keeps prompts cacheable.
+    ``scratch`` is where each process gets a temporary directory of its own.
+    """
+
+    cli: Path
+    environment: Mapping[str, str] = field(repr=False)
+    workdir: Path
+    scratch: Path
+    simple: bool
+    cli_retries: int
+
+    @property
+    def config_dir(self) -> Path:
+        """Where the CLI keeps its own files."""
+        return config_dir(self.environment)
+
+    def command(self, tmp: Path) -> Command:
+        """The command of one process that keeps its temporary files in ``tmp``."""
+        env = {
+            **self.environment,
+            **_QUIET,
+            **_NO_SECOND_CALL,
+            **(_SIMPLE if self.simple else {}),
+            "CLAUDE_CODE_MAX_RETRIES": str(self.cli_retries),
+            "CLAUDE_CODE_ENTRYPOINT": "sdk-py",
+            "CLAUDE_AGENT_SDK_VERSION": sdk_version,
+            "TMPDIR": str(tmp),
+            "PWD": str(self.workdir),
+        }
+        return Command(argv=(str(self.cli), *_FLAGS), env=env, cwd=self.workdir)
+
+
+_FLAGS = (
+    *("--output-format", "stream-json", "--input-format", "stream-json", "--verbose"),
+    "--include-partial-messages",
+    *("--tools", ""),
+    "--strict-mcp-config",
+    "--setting-sources=",
+    "--no-session-persistence",
+    *("--system-prompt", ""),  # the real one comes with initialize: an argument list is public
+    *("--thinking", "disabled"),  # left unset, an older model is asked for 31,999 tokens of it
+    *("--permission-prompt-tool", "stdio"),
+    # After the first model call the budget is spent, so the CLI can't make another one on its own
+    # account: a process of ours makes one call, and whatever the CLI thinks of next fails here.
+    *("--max-budget-usd", "0.000001"),
+)
+
+
+def sdk_options() -> ClaudeAgentOptions:
+    """The SDK options that are not flags of the CLI: with our transport only these count."""
+    return ClaudeAgentOptions(verbatim_prompts=True)
+
+
+def flag_settings(model: str | None, sampling: Sampling) -> dict[str, Any]:
+    """What ``apply_flag_settings`` sets for one turn: the model and the sampling.
+
+    CLAUDE_CODE_EXTRA_BODY is merged into every request that the CLI makes until it is set again,
+    so it is always set, to nothing if nothing was asked.
+    """
+    body: dict[str, Any] = {}
+    if sampling.temperature is not None:
+        body["temperature"] = sampling.temperature
+    if sampling.top_p is not None:
+        body["top_p"] = sampling.top_p
+    if sampling.max_tokens is not None:
+        body["max_tokens"] = sampling.max_tokens
+    if sampling.stop:
+        body["stop_sequences"] = list(sampling.stop)
+    settings: dict[str, Any] = {"env": {"CLAUDE_CODE_EXTRA_BODY": json.dumps(body)}}
+    if model is not None:
+        settings["model"] = model
+    return settings
+
+
+def bundled_cli() -> Path:
+    """The CLI inside the claude-agent-sdk wheel. Raises ``FileNotFoundError`` if it is not."""
+    import claude_agent_sdk
+
+    name = "claude.exe" if os.name == "nt" else "claude"
+    path = Path(claude_agent_sdk.__file__).with_name("_bundled") / name
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    return path

@@ -1,0 +1,103 @@
+"""Processes that are ready before they are asked for.
+
+A process is spawned early and initialized late, with the conversation's own system prompt: that
+takes most of the wait out of a new conversation.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+
+from attrs import define, field
+
+from bridge.claude.process import CliProcess
+from bridge.core.errors import BridgeError
+
+log = logging.getLogger(__name__)
+
+
+@define
+class Pool:
+    """Keeps ``size`` processes ready and sees every process that it gave away to its end."""
+
+    size: int
+    make: Callable[[], CliProcess]
+    _ready: deque[CliProcess] = field(factory=deque, init=False)
+    _given: set[CliProcess] = field(factory=set, init=False)
+    _tasks: set[asyncio.Task[None]] = field(factory=set, init=False)
+    _refilling: bool = field(default=False, init=False)
+    _closed: bool = field(default=False, init=False)
+
+    async def take(self) -> CliProcess:
+        """A started process of the caller's own; hand it to :meth:`discard` when done.
+
+        Raises :class:`bridge.core.errors.Unavailable` when none can be started.
+        """
+        while self._ready:
+            process = self._ready.popleft()
+            self._given.add(process)
+            if process.alive:
+                return process
+            self.discard(process)
+        process = self.make()
+        self._given.add(process)
+        try:
+            await process.spawn()
+        except BaseException:
+            self.discard(process)
+            raise
+        return process
+
+    def discard(self, process: CliProcess) -> None:
+        """Kill a process now; it is reaped and its directory deleted in the background."""
+        process.kill()
+        self._background(self._reap(process))
+
+    def refill(self) -> None:
+        """Start what is missing, in the background."""
+        if not self._refilling and not self._closed and len(self._ready) < self.size:
+            self._refilling = True
+            self._background(self._refill())
+
+    def drop_ready(self) -> None:
+        """Discard the processes that nobody has yet, when what they were started with changed."""
+        while self._ready:
+            self.discard(self._ready.popleft())
+
+    @property
+    def processes(self) -> int:
+        """How many processes there are, ready and given."""
+        return len(self._ready) + len(self._given)
+
+    async def aclose(self) -> None:
+        """End every process, given ones too; when this returns none is left."""
+        self._closed = True
+        for process in list(self._given):
+            self.discard(process)
+        self.drop_ready()
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    async def _refill(self) -> None:
+        try:
+            while len(self._ready) < self.size and not self._closed:
+                process = self.make()
+                with contextlib.suppress(BridgeError):  # logged where it was raised
+                    await process.spawn()
+                if not process.alive or self._closed:
+                    await process.aclose()
+                    return
+                self._ready.append(process)
+        finally:
+            self._refilling = False
+
+    async def _reap(self, process: CliProcess) -> None:
+        await process.aclose()
+        self._given.discard(process)
+
+    def _background(self, coroutine: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,238 @@
+"""One CLI process, which serves one conversation and then dies.
+
+One pump task per process connects, drains and disconnects; nobody else reads from the SDK. The
+SDK's reader also delivers control replies and buffers only 100 messages, so nothing that a client
+does, or fails to read, may ever hold the pump up: a turn's events go to a queue without a bound.
+"""
+
+import asyncio
+import contextlib
+import logging
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field, frozen
+from claude_agent_sdk import ClaudeSDKClient, ClaudeSDKError, Message, ResultMessage
+
+from bridge.claude.history import Line, Script
+from bridge.claude.options import Launch, sdk_options
+from bridge.claude.translate import RetryPolicy, Sentinel, Translator
+from bridge.claude.transport import REAP_SECONDS, CliTransport
+from bridge.core.errors import Unavailable, UpstreamFault
+from bridge.core.events import Event, TurnFailed, TurnFinished
+
+log = logging.getLogger(__name__)
+
+CONTROL_SECONDS = 30.0
+"""How long the CLI may take to answer a control request or to accept a line of history."""
+
+PROCESS_LOST = "process_lost"
+"""The error code of a turn whose process went away under it."""
+
+
+@frozen(kw_only=True)
+class TurnPlan:
+    """What a fresh process is told: system prompt, per-turn settings, history and prompt."""
+
+    system: tuple[str, ...]
+    settings: dict[str, Any]
+    script: Script
+
+
+@define
+class _Running:
+    """The turn that a process is busy with."""
+
+    translator: Translator
+    sentinel: Sentinel = field(factory=Sentinel)
+    events: asyncio.Queue[Event] = field(factory=asyncio.Queue)
+    live: bool = False  # the prompt was sent: what comes now belongs to the answer
+    replayed: asyncio.Event = field(factory=asyncio.Event)
+
+    def emit(self, events: list[Event]) -> None:
+        for event in events:
+            self.events.put_nowait(event)
+
+
+class CliProcess:
+    """A process from spawn to death.
+
+    The order of its life: :meth:`spawn`, :meth:`begin` once, events until the turn's last one,
+    :meth:`kill` (at any time, from anywhere), :meth:`aclose`.
+    """
+
+    def __init__(self, launch: Launch, policy: RetryPolicy) -> None:
+        self._tmp = Path(tempfile.mkdtemp(prefix="p", dir=launch.scratch))
+        self._config = launch.config_dir
+        self._policy = policy
+        self._transport = CliTransport(launch.command(self._tmp), tap=self._tap)
+        self._client = ClaudeSDKClient(sdk_options(), transport=self._transport)
+        self._ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._running: _Running | None = None
+        self._pump_task: asyncio.Task[None] | None = None
+        self._driver: asyncio.Task[None] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._transport.is_ready()
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, or None before it was started."""
+        return self._transport.pid
+
+    async def spawn(self) -> None:
+        """Start the process; it waits, uninitialized, for its conversation.
+
+        Raises :class:`bridge.core.errors.Unavailable` when it can't be started.
+        """
+        try:
+            await self._transport.spawn()
+        except ClaudeSDKError as error:
+            log.error("%s", error)
+            raise Unavailable(
+                "Claude Code can't be started on the server; its log says why.", code="spawn_failed"
+            ) from error
+
+    async def describe(self) -> dict[str, Any]:
+        """Initialize without a turn and give what the CLI says of itself: its models, its account.
+
+        Raises ``TimeoutError`` or :class:`claude_agent_sdk.ClaudeSDKError`.
+        """
+        self._pump_task = asyncio.create_task(self._pump(system=()))
+        return await self._ready
+
+    def begin(self, plan: TurnPlan) -> asyncio.Queue[Event]:
+        """Start the conversation's turn; its events come to the queue, the last one included."""
+        running = self._running = _Running(translator=Translator(policy=self._policy))
+        self._pump_task = asyncio.create_task(self._pump(system=plan.system))
+        self._driver = asyncio.create_task(self._drive(running, plan))
+        return running.events
+
+    def fail(self, failure: TurnFailed) -> None:
+        """End the running turn with ``failure``, and the process with it."""
+        if self._running is not None and not self._running.translator.ended:
+            self._running.translator.ended = True
+            self._running.emit([failure])
+        self.kill()
+
+    def kill(self) -> None:
+        """End the process at once. It can't call the model any more."""
+        self._transport.kill()
+
+    async def aclose(self) -> None:
+        """Kill it if need be, wait until it is gone, and delete its directory."""
+        self.kill()
+        if self._driver is not None:
+            self._driver.cancel()
+        if self._pump_task is not None:  # it ends by itself, now that the process does
+            await asyncio.wait([self._pump_task], timeout=REAP_SECONDS)
+            self._pump_task.cancel()
+        tasks = [task for task in (self._driver, self._pump_task) if task is not None]
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._transport.close()
+        await asyncio.to_thread(self._clean_up)
+
+    def _clean_up(self) -> None:
+        shutil.rmtree(self._tmp, ignore_errors=True)
+        if self.pid is not None:  # a killed CLI can't take its name off the list of sessions
+            (self._config / "sessions" / f"{self.pid}.json").unlink(missing_ok=True)
+
+    # -- the pump --------------------------------------------------------------------------------
+
+    async def _pump(self, *, system: tuple[str, ...]) -> None:
+        if system:
+            self._transport.add_to_initialize(systemPrompt=list(system))
+        try:
+            async with asyncio.timeout(CONTROL_SECONDS):
+                await self._client.connect()
+            self._ready.set_result(await self._client.get_server_info() or {})
+            async for message in self._client.receive_messages():
+                self._dispatch(message)
+        except (ClaudeSDKError, TimeoutError) as error:
+            self._lost(error)
+        except Exception as error:  # noqa: BLE001 - the SDK raises bare Exception for timeouts
+            self._lost(error)
+        finally:
+            self._lost(None)
+            self.kill()
+            with contextlib.suppress(Exception):
+                await self._client.disconnect()
+
+    def _tap(self, raw: dict[str, Any]) -> None:
+        running = self._running
+        if running is not None and running.live and running.sentinel.must_kill(raw):
+            self.kill()
+
+    def _dispatch(self, message: Message) -> None:
+        running = self._running
+        if running is None:
+            return
+        if running.live:
+            running.emit(running.translator.feed(message))
+        elif isinstance(message, ResultMessage):
+            running.replayed.set()
+
+    def _lost(self, error: Exception | None) -> None:
+        """The process is gone, or of no use any more: whoever waits for it is told."""
+        why = error or UpstreamFault("Claude Code ended before it was asked anything.")
+        if not self._ready.done():
+            self._ready.set_exception(why)
+            self._ready.exception()  # looked at: nobody may be waiting
+        if self._running is None or self._running.translator.ended:
+            return
+        log.warning(
+            "the Claude Code process %s was lost: %s %s",
+            self.pid,
+            error or "it ended",
+            " | ".join(self._transport.stderr_tail),
+        )
+        self._running.emit(
+            self._running.translator.lost(
+                "The Claude Code process ended in the middle of the turn. Send the request again."
+            )
+        )
+
+    # -- the turn --------------------------------------------------------------------------------
+
+    async def _drive(self, running: _Running, plan: TurnPlan) -> None:
+        """Tell the process the settings, the history and the prompt, in this order."""
+        try:
+            await self._ready
+            await self._transport.control(
+                {"subtype": "apply_flag_settings", "settings": plan.settings},
+                timeout=CONTROL_SECONDS,
+            )
+            for line in plan.script.earlier:
+                await self._replay(running, line)
+            running.live = True
+            await self._client.query(_one(plan.script.prompt))
+        except (ClaudeSDKError, TimeoutError, UpstreamFault) as error:
+            self._lost(error)
+            self.kill()
+
+    async def _replay(self, running: _Running, line: Line) -> None:
+        """Tell one earlier message, and wait until the CLI has taken it.
+
+        User lines are queued by the CLI and answered by a result; assistant lines are taken at
+        once, without a reply. Without the wait the order would be lost.
+        """
+        running.replayed.clear()
+        await self._client.query(_one(line))
+        if line["type"] == "user":
+            async with asyncio.timeout(CONTROL_SECONDS):
+                await running.replayed.wait()
+
+
+async def _one(line: Line) -> AsyncIterator[Line]:
+    yield dict(line)
+
+
+def is_last(event: Event) -> bool:
+    """Whether nothing comes after this event."""
+    return isinstance(event, TurnFinished | TurnFailed)

@@ -1,0 +1,354 @@
+"""SDK messages → core events: the only place that knows the shapes of either side's stream.
+
+Source of the stream's shapes: the Messages API's own events (``message_start`` …), which the CLI
+passes on one by one inside ``stream_event`` messages.
+"""
+
+import math
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define, field, frozen
+from claude_agent_sdk import (
+    AssistantMessage,
+    Message,
+    RateLimitEvent,
+    ResultMessage,
+    StreamEvent,
+    SystemMessage,
+)
+
+from bridge.core import errors
+from bridge.core.events import (
+    BlockEnded,
+    BlockKind,
+    BlockStarted,
+    Event,
+    FinishReason,
+    TextDelta,
+    ThinkingDelta,
+    ToolArgsDelta,
+    TurnFailed,
+    TurnFinished,
+    TurnStarted,
+    Usage,
+    UsageReported,
+)
+
+REASONS = {
+    "end_turn": FinishReason.STOP,
+    "stop_sequence": FinishReason.STOP_SEQUENCE,
+    "max_tokens": FinishReason.LENGTH,
+    "model_context_window_exceeded": FinishReason.LENGTH,
+    "tool_use": FinishReason.TOOL_CALLS,
+    "refusal": FinishReason.REFUSAL,
+}
+_BLOCKS = {
+    "text": BlockKind.TEXT,
+    "thinking": BlockKind.THINKING,
+    "tool_use": BlockKind.TOOL_CALL,
+}
+_ENDS_A_TURN = {"end_turn", "stop_sequence", "tool_use"}
+
+UNTOLD_WAIT = 30
+"""Seconds to wait before trying again where the model's side names none."""
+
+LOGIN_ADVICE = (
+    "Claude Code is not logged in on the server. Run `claude login` there (or set "
+    "ANTHROPIC_API_KEY, or Bedrock or Vertex credentials) and try again; `bridge --demo` works "
+    "without a login."
+)
+
+
+@define
+class Sentinel:
+    """Tells from the raw messages of a turn when the CLI must be killed at once.
+
+    After ``max_tokens``, a refusal or an answer without visible output the CLI asks the model
+    again by itself, about 10 ms after the ``message_delta`` that tells of it. The budget that it
+    is started with forbids that; this is the second lock, for a model whose price the CLI does not
+    know. An interrupt sent then loses the race; a kill in the same step of the loop wins it,
+    unless the loop is held up.
+    """
+
+    _visible: bool = field(default=False, init=False)
+    _failed: bool = field(default=False, init=False)
+
+    def must_kill(self, raw: dict[str, Any]) -> bool:
+        """Look at the next raw message of the turn."""
+        if raw.get("type") == "assistant":
+            # The CLI's own prose about a failure; it closes the stream by itself, and the result
+            # that tells the status is still to come. About a refusal it writes prose as well, but
+            # there the stream goes on to its own end.
+            refused = raw["message"].get("stop_reason") == "refusal"
+            self._failed |= bool(raw.get("error")) and not refused
+        if self._failed or raw.get("type") != "stream_event":
+            return False
+        event = raw.get("event") or {}
+        match event.get("type"):
+            case "content_block_start":
+                self._visible |= event["content_block"].get("type") == "tool_use"
+            case "content_block_delta":
+                self._visible |= bool(str(event["delta"].get("text", "")).strip())
+            case "message_delta":
+                reason = event["delta"].get("stop_reason")
+                return reason is not None and not (self._visible and reason in _ENDS_A_TURN)
+        return False
+
+
+@frozen(kw_only=True)
+class RetryPolicy:
+    """Which of the CLI's own retries may go on.
+
+    ``retries`` counts them; ``max_wait`` is the longest wait before one, in seconds.
+    ``login_refreshes`` says that after a 401 the CLI first renews its login, once.
+    """
+
+    retries: int
+    max_wait: float
+    login_refreshes: bool = False
+
+    def allows(self, *, attempt: int, status: int | None, wait: float) -> bool:
+        """Whether the model may be called again, ``wait`` seconds from now."""
+        if status in {401, 403}:
+            return self.login_refreshes and status == 401 and attempt == 1
+        return attempt <= self.retries and wait <= self.max_wait
+
+
+@define
+class Translator:
+    """One turn: :meth:`feed` takes each SDK message and gives the events that it means.
+
+    :attr:`ended` is true after ``TurnFinished`` or ``TurnFailed``; nothing is emitted after it.
+    ``now`` gives the time as seconds since 1970.
+    """
+
+    _policy: RetryPolicy
+    _now: Callable[[], float] = time.time
+    ended: bool = field(default=False, init=False)
+    _blocks: dict[int, int] = field(factory=dict, init=False)  # their index → ours
+    _open: int | None = field(default=None, init=False)
+    _started: bool = field(default=False, init=False)
+    _visible: bool = field(default=False, init=False)
+    _usage: dict[str, Any] = field(factory=dict, init=False)
+    _synthetic: AssistantMessage | None = field(default=None, init=False)
+    _refused: bool = field(default=False, init=False)
+    _quota_resets_at: int | None = field(default=None, init=False)
+
+    def feed(self, message: Message) -> list[Event]:
+        """Translate the next message of the turn."""
+        if self.ended:
+            return []
+        events = list(self._translate(message))
+        self.ended = any(isinstance(event, TurnFinished | TurnFailed) for event in events)
+        return events
+
+    def lost(self, why: str) -> list[Event]:
+        """The process ended without a word; says so unless the turn had ended."""
+        if self.ended:
+            return []
+        self.ended = True
+        return [TurnFailed(error=errors.UpstreamFault(why, code="process_lost"))]
+
+    def _translate(self, message: Message) -> list[Event]:
+        match message:
+            case StreamEvent(parent_tool_use_id=None) if self._synthetic is None:
+                return self._stream(message.event)
+            case AssistantMessage(error=str()) if message.stop_reason != "refusal":
+                self._synthetic = message  # prose, not an answer; its status comes with the result
+                return []
+            case SystemMessage(subtype="model_refusal_no_fallback"):
+                self._refused = True  # it may then leave the stop reason out of the stream
+                return []
+            case SystemMessage(subtype="api_retry"):
+                return self._retry(message.data)
+            case RateLimitEvent() if message.rate_limit_info.status == "rejected":
+                self._quota_resets_at = message.rate_limit_info.resets_at
+                return []
+            case ResultMessage():
+                return [TurnFailed(error=self._failure(message))]
+            case _:
+                return []
+
+    # -- the stream of the Messages API ----------------------------------------------------------
+
+    def _stream(self, event: dict[str, Any]) -> list[Event]:
+        match event.get("type"):
+            case "message_start":
+                return self._message_start(event["message"])
+            case "content_block_start":
+                return self._block_start(event["index"], event["content_block"])
+            case "content_block_delta":
+                return self._delta(event["index"], event["delta"])
+            case "content_block_stop":
+                return self._block_stop(event["index"])
+            case "message_delta":
+                return self._message_delta(event)
+            case _:
+                return []
+
+    def _message_start(self, message: dict[str, Any]) -> list[Event]:
+        if self._started:  # a second model call that nobody asked for
+            return [TurnFailed(error=errors.UpstreamFault("The answer was started over."))]
+        self._started = True
+        self._usage = dict(message.get("usage") or {})
+        return [TurnStarted(model=message["model"], message_id=message["id"])]
+
+    def _block_start(self, index: int, block: dict[str, Any]) -> list[Event]:
+        kind = _BLOCKS.get(block.get("type", ""))
+        if kind is None:  # redacted thinking and server-side tools: nothing that a client can read
+            return []
+        ours = self._blocks[index] = len(self._blocks)
+        self._open = index
+        return [
+            BlockStarted(
+                index=ours, kind=kind, call_id=block.get("id", ""), name=block.get("name", "")
+            )
+        ]
+
+    def _delta(self, index: int, delta: dict[str, Any]) -> list[Event]:
+        ours = self._blocks.get(index)
+        if ours is None:
+            return []
+        match delta.get("type"):
+            case "text_delta":
+                self._visible |= bool(delta["text"].strip())
+                made: Event = TextDelta(index=ours, text=delta["text"])
+            case "thinking_delta":
+                made = ThinkingDelta(index=ours, text=delta["thinking"])
+            case "input_json_delta":
+                made = ToolArgsDelta(index=ours, json=delta["partial_json"])
+            case _:  # a signature
+                return []
+        return [made]
+
+    def _block_stop(self, index: int) -> list[Event]:
+        if self._open != index:
+            return []
+        self._open = None
+        return [BlockEnded(index=self._blocks[index])]
+
+    def _message_delta(self, event: dict[str, Any]) -> list[Event]:
+        self._usage |= {k: v for k, v in (event.get("usage") or {}).items() if v is not None}
+        reason = event["delta"].get("stop_reason") or ("refusal" if self._refused else None)
+        if reason is None:
+            return []
+        events: list[Event] = []
+        if self._open is not None:
+            events += self._block_stop(self._open)
+        if reason in _ENDS_A_TURN and not self._visible and reason != "tool_use":
+            return [
+                *events,
+                TurnFailed(
+                    error=errors.UpstreamFault(
+                        "The model gave an empty answer. Try again, or change the last message.",
+                        code="empty_answer",
+                    )
+                ),
+            ]
+        return [
+            *events,
+            UsageReported(usage=usage_of(self._usage)),
+            TurnFinished(
+                reason=REASONS.get(reason, FinishReason.STOP),
+                stop_sequence=event["delta"].get("stop_sequence"),
+            ),
+        ]
+
+    # -- failures --------------------------------------------------------------------------------
+
+    def _retry(self, data: dict[str, Any]) -> list[Event]:
+        """The CLI is about to call again, after ``retry_delay_ms``: allow it or end the turn."""
+        status, wait = data.get("error_status"), (data.get("retry_delay_ms") or 0) / 1000
+        if self._started:
+            return [TurnFailed(error=_broken())]
+        if self._policy.allows(attempt=data.get("attempt", 0), status=status, wait=wait):
+            return []
+        return [TurnFailed(error=upstream_error(status, "", retry_after=math.ceil(wait)))]
+
+    def _failure(self, result: ResultMessage) -> errors.BridgeError:
+        words = _prose(result, self._synthetic)
+        if self._synthetic is not None and self._synthetic.error == "authentication_failed":
+            if result.api_error_status is None:
+                return errors.NotLoggedIn(LOGIN_ADVICE)
+        elif self._started and result.api_error_status is None:
+            return _broken(words)
+        wait = None
+        if self._quota_resets_at is not None:
+            wait = max(1, math.ceil(self._quota_resets_at - self._now()))
+        return upstream_error(result.api_error_status, words, retry_after=wait)
+
+
+def usage_of(raw: dict[str, Any]) -> Usage:
+    """Usage as the Messages API says it."""
+    details = raw.get("output_tokens_details") or {}
+    return Usage(
+        input_tokens=raw.get("input_tokens") or 0,
+        cache_read_tokens=raw.get("cache_read_input_tokens") or 0,
+        cache_write_tokens=raw.get("cache_creation_input_tokens") or 0,
+        output_tokens=raw.get("output_tokens") or 0,
+        reasoning_tokens=details.get("thinking_tokens") or 0,
+    )
+
+
+def upstream_error(
+    status: int | None, words: str, *, retry_after: int | None = None
+) -> errors.BridgeError:
+    """What an upstream failure is to the client.
+
+    ``status`` is the upstream's HTTP status, None when there was none (no network, or the CLI's
+    own refusal); ``words`` is what it said.
+    """
+    if re.search(r"prompt is too long", words, re.IGNORECASE):
+        return errors.ContextLengthExceeded(
+            f"The conversation is longer than the model's context. The model's side said: {words}",
+            param="messages",
+        )
+    said = f" It said: {words}" if words else ""
+    match status:
+        case 401 | 403:
+            return errors.UpstreamRefusedLogin(
+                f"The model's side refused the server's own login ({status}); your key is not at "
+                f"fault. Whoever runs the server should run `claude login` again or check its API "
+                f"key.{said}"
+            )
+        case 404:
+            return errors.ModelNotFound(
+                f"The model's side knows no such model.{said}", param="model"
+            )
+        case 413:
+            return errors.TooLarge(f"The request is too large for the model's side.{said}")
+        case 429:
+            return errors.RateLimited(
+                f"The model's side limits the rate of requests, or the plan's quota is used up."
+                f"{said}",
+                retry_after=retry_after or UNTOLD_WAIT,
+            )
+        case int() if 400 <= status < 500:
+            return errors.InvalidRequest(words or f"The model's side answered {status}.")
+        case int():
+            return errors.Unavailable(
+                f"The model's side is overloaded or in trouble ({status}). Try again later.{said}",
+                retry_after=retry_after or UNTOLD_WAIT,
+            )
+        case None:
+            return errors.UpstreamFault(f"The model's side could not be reached.{said}")
+
+
+def _broken(words: str = "") -> errors.UpstreamFault:
+    said = f" ({words})" if words else ""
+    return errors.UpstreamFault(
+        f"The connection to the model broke in the middle of the answer{said}. What came is not "
+        "whole; send the request again.",
+        code="stream_broken",
+    )
+
+
+def _prose(result: ResultMessage, synthetic: AssistantMessage | None) -> str:
+    """The upstream's own words, without what the CLI puts before them."""
+    words = result.result or "; ".join(result.errors or ())
+    if not words and synthetic is not None:
+        words = "".join(getattr(block, "text", "") for block in synthetic.content)
+    return re.sub(r"^API Error: (\d{3} )?", "", words).strip()

@@ -1,0 +1,305 @@
+"""Our own SDK transport: one CLI process, its pipes, and control requests that the SDK lacks.
+
+The SDK's own transport inherits the whole environment, shares our process group and can neither
+start a process before it is asked for nor add ``systemPrompt`` to the initialize request. The
+:class:`claude_agent_sdk.Transport` ABC is public, so this one does (see docs/architecture.md).
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from claude_agent_sdk import CLIConnectionError, CLIJSONDecodeError, Transport
+
+log = logging.getLogger(__name__)
+
+MAX_LINE = 64 * 1024 * 1024
+"""Longest line taken from the CLI, in bytes: a 20 MB request echoed with every byte escaped."""
+
+STDERR_LINES = 20
+REAP_SECONDS = 5.0
+
+Tap = Callable[[dict[str, Any]], None]
+
+
+@frozen(kw_only=True)
+class Command:
+    """What to run: argument list, whole environment, working directory."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+
+
+def _launched(argv: tuple[str, ...]) -> list[str]:
+    """The argument list that also ties the process to our life, where the system can do that."""
+    if sys.platform != "linux":
+        return list(argv)
+    launcher = str(Path(__file__).with_name("launcher.py"))
+    return [sys.executable, "-I", "-S", launcher, str(os.getpid()), *argv]
+
+
+class CliTransport(Transport):
+    """One CLI process as the SDK sees it.
+
+    ``tap`` is called with every message in the same step of the loop that read it, before anybody
+    else is woken: whoever must stop the CLI from going on by itself has about 10 ms.
+    """
+
+    def __init__(self, command: Command, *, tap: Tap | None = None) -> None:
+        self._command = command
+        self._tap = tap
+        self._pipes: _Pipes | None = None
+        self._initialize_fields: dict[str, Any] = {}
+        self._control: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._messages: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        self._fault: Exception | None = None
+        self._answered = False
+        self._ended = False
+
+    # -- before the SDK --------------------------------------------------------------------------
+
+    async def spawn(self) -> None:
+        """Start the process, in a process group of its own.
+
+        Raises :class:`claude_agent_sdk.CLIConnectionError` when it can't be started.
+        """
+        if self._pipes is not None:
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            transport, pipes = await loop.subprocess_exec(
+                lambda: _Pipes(self._on_line, self._on_end),
+                *_launched(self._command.argv),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=dict(self._command.env),
+                cwd=self._command.cwd,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise CLIConnectionError(f"Claude Code can't be started: {error}") from error
+        pipes.attach(transport)
+        self._pipes = pipes
+
+    def add_to_initialize(self, **fields: Any) -> None:
+        """Add fields to the initialize request that the SDK is going to write."""
+        self._initialize_fields.update(fields)
+
+    # -- the public ABC --------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        await self.spawn()
+
+    async def write(self, data: str) -> None:
+        pipes = self._alive()
+        if self._initialize_fields:
+            data = self._completed(data)
+        await pipes.write(data.encode())
+
+    def read_messages(self) -> AsyncIterator[dict[str, Any]]:
+        return self._read()
+
+    async def end_input(self) -> None:
+        """Does nothing: a CLI whose input ends may speak to the model once more. We kill it."""
+
+    async def close(self) -> None:
+        """Kill the process and wait, at most :data:`REAP_SECONDS`, until it is gone."""
+        self.kill()
+        if self._pipes is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REAP_SECONDS):
+                    await self._pipes.gone.wait()
+
+    def is_ready(self) -> bool:
+        return self._pipes is not None and not self._ended
+
+    # -- ours ------------------------------------------------------------------------------------
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, or None before it was started."""
+        return None if self._pipes is None else self._pipes.pid
+
+    @property
+    def stderr_tail(self) -> tuple[str, ...]:
+        """The last lines that the CLI wrote to standard error, for our log only."""
+        return () if self._pipes is None else tuple(self._pipes.stderr)
+
+    async def control(self, request: dict[str, Any], *, timeout: float) -> dict[str, Any]:
+        """Send a control request of our own and give back its response.
+
+        Raises ``TimeoutError``, or :class:`claude_agent_sdk.CLIConnectionError` when the CLI
+        refuses it or is gone.
+        """
+        request_id = f"bridge_{len(self._control)}_{os.urandom(4).hex()}"
+        reply: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._control[request_id] = reply
+        line = {"type": "control_request", "request_id": request_id, "request": request}
+        try:
+            await self.write(json.dumps(line) + "\n")
+            async with asyncio.timeout(timeout):
+                response = await reply
+        finally:
+            del self._control[request_id]
+        if response.get("subtype") == "error":
+            raise CLIConnectionError(
+                f"Claude Code refused {request['subtype']}: {response.get('error')}"
+            )
+        return response.get("response") or {}
+
+    def kill(self) -> None:
+        """End the process and its children now, by SIGKILL: it can't call the model again."""
+        if self._pipes is not None:
+            self._pipes.kill()
+
+    # -- within ----------------------------------------------------------------------------------
+
+    def _alive(self) -> "_Pipes":
+        if self._pipes is None or self._ended:
+            raise CLIConnectionError("Claude Code is not running")
+        return self._pipes
+
+    def _completed(self, data: str) -> str:
+        line = json.loads(data)
+        request = line.get("request") or {}
+        if request.get("subtype") != "initialize":
+            return data
+        fields, self._initialize_fields = self._initialize_fields, {}
+        return json.dumps({**line, "request": {**request, **fields}}) + "\n"
+
+    async def _read(self) -> AsyncIterator[dict[str, Any]]:
+        while (message := await self._messages.get()) is not None:
+            yield message
+        if self._fault is None and not self._answered:
+            # The SDK waits a minute for the reply to its first request unless it sees an error.
+            raise CLIConnectionError("Claude Code ended before it was initialized")
+        if self._fault is not None:
+            raise self._fault
+
+    def _on_line(self, line: bytes) -> None:
+        if not line.startswith(b"{"):
+            if line.strip():
+                log.debug("Claude Code wrote a line that is not a message (%d bytes)", len(line))
+            return
+        try:
+            message = json.loads(line)
+        except ValueError as error:
+            self._fault = CLIJSONDecodeError(line[:100].decode(errors="replace"), error)
+            self.kill()
+            return
+        if self._tap is not None:
+            self._tap(message)
+        if message.get("type") == "control_response":
+            self._answered = True
+            response = message.get("response") or {}
+            reply = self._control.get(str(response.get("request_id")))
+            if reply is not None:
+                if not reply.done():
+                    reply.set_result(response)
+                return
+        self._messages.put_nowait(message)
+
+    def _on_end(self, why: Exception | None) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._fault = self._fault or why
+        for reply in self._control.values():
+            if not reply.done():
+                reply.set_exception(CLIConnectionError("Claude Code ended"))
+        self._messages.put_nowait(None)
+
+
+class _Pipes(asyncio.SubprocessProtocol):
+    """The pipes of one process: lines out, bytes in."""
+
+    def __init__(
+        self, on_line: Callable[[bytes], None], on_end: Callable[[Exception | None], None]
+    ) -> None:
+        self._on_line = on_line
+        self._on_end = on_end
+        self._partial: list[bytes] = []
+        self._partial_size = 0
+        self._stdin: asyncio.WriteTransport | None = None
+        self._process: asyncio.SubprocessTransport | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._killed = False
+        self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
+        self.gone = asyncio.Event()
+        self.pid = 0
+
+    def attach(self, process: asyncio.SubprocessTransport) -> None:
+        stdin = process.get_pipe_transport(0)
+        assert isinstance(stdin, asyncio.WriteTransport)  # noqa: S101 - we asked for a pipe
+        self._process, self._stdin, self.pid = process, stdin, process.get_pid()
+
+    async def write(self, data: bytes) -> None:
+        if self._stdin is None or self._stdin.is_closing():
+            raise CLIConnectionError("Claude Code no longer reads")
+        self._stdin.write(data)
+        await self._writable.wait()
+
+    def kill(self) -> None:
+        if self._killed or self.gone.is_set():
+            return
+        self._killed = True
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            # The group is the process's own (start_new_session), so this reaches its children.
+            os.killpg(self.pid, signal.SIGKILL)
+        self._writable.set()
+
+    # -- asyncio.SubprocessProtocol --------------------------------------------------------------
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        if fd != 1:
+            self.stderr.extend(data.decode(errors="replace").splitlines())
+            return
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            if self._killed:
+                return
+            self._partial.append(line)
+            whole = b"".join(self._partial) if len(self._partial) > 1 else line
+            self._partial, self._partial_size = [], 0
+            self._on_line(whole)
+        if rest:
+            self._partial.append(rest)
+            self._partial_size += len(rest)
+            if self._partial_size > MAX_LINE:
+                self._on_end(CLIConnectionError(f"a line of more than {MAX_LINE} bytes"))
+                self.kill()
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        if fd == 0:
+            self._writable.set()
+        if fd == 1:
+            self._on_end(exc)
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def process_exited(self) -> None:
+        # A child of the process may still hold its pipes; without its parent it serves nobody.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.gone.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._on_end(exc)
+        if self._process is not None:
+            self._process.close()
