@@ -1,0 +1,66 @@
+"""The one table of routes. Whatever lists endpoints reads it: the router, the key check, pages."""
+
+from aiohttp import hdrs, web
+
+from bridge.web import catalog, pages, turns
+from bridge.web.assets import static_folder
+from bridge.web.endpoint import Endpoint
+from bridge.web.keys import ENDPOINTS, OPEN_ROUTES
+
+
+def table() -> tuple[Endpoint, ...]:
+    """All endpoints, in the order in which a person meets them."""
+    return (
+        Endpoint(
+            method=hdrs.METH_GET,
+            path="/",
+            summary="This server's first page",
+            handler=pages.index,
+            open=True,
+        ),
+        Endpoint(
+            method=hdrs.METH_POST,
+            path="/v1/chat/completions",
+            summary="Answer a conversation, whole or as a stream",
+            handler=turns.chat_completions,
+        ),
+        Endpoint(
+            method=hdrs.METH_GET,
+            path="/v1/models",
+            summary="The models that this login may use, and the names that lead to them",
+            handler=catalog.list_models,
+        ),
+        Endpoint(
+            method=hdrs.METH_GET,
+            path="/v1/models/{id}",
+            summary="One model",
+            handler=catalog.get_model,
+        ),
+        Endpoint(
+            method=hdrs.METH_GET,
+            path="/health",
+            summary="Whether the server is up, what answers, and whether it is logged in",
+            handler=catalog.health,
+            open=True,
+        ),
+        Endpoint(
+            method=hdrs.METH_GET,
+            path="/version",
+            summary="The server's version",
+            handler=catalog.version,
+            open=True,
+        ),
+    )
+
+
+def register(app: web.Application) -> None:
+    """Put the table, and the static files, into the application's router."""
+    open_routes: set[web.AbstractRoute] = set()
+    app[ENDPOINTS] = table()
+    for endpoint in app[ENDPOINTS]:
+        for path in endpoint.paths:
+            route = app.router.add_route(endpoint.method, path, endpoint.handler)
+            if endpoint.open:
+                open_routes.add(route)
+    open_routes.update(app.router.add_static("/static", static_folder()))
+    app[OPEN_ROUTES] = frozenset(open_routes)

@@ -1,0 +1,33 @@
+"""What the application and its requests carry, by typed key."""
+
+from aiohttp import web
+from attrs import frozen
+
+from bridge.claude.engine import Engine
+from bridge.demo import DemoUpstream
+from bridge.settings import Settings
+from bridge.web.endpoint import Endpoint
+
+
+@frozen(kw_only=True)
+class Principal:
+    """Who a request comes from: the identity of its API key, never the key itself.
+
+    Sessions, limits and usage belong to ``id``. Where no key is set everybody is ``local``.
+    """
+
+    id: str
+
+
+SETTINGS = web.AppKey("settings", Settings)
+ENGINE = web.AppKey("engine", Engine)
+DEMO = web.AppKey("demo", DemoUpstream)  # there only with --demo
+STARTED_AT = web.AppKey("started_at", int)
+ENDPOINTS = web.AppKey("endpoints", tuple[Endpoint, ...])
+OPEN_ROUTES = web.AppKey("open_routes", frozenset[web.AbstractRoute])  # they need no key
+PING_SECONDS = web.AppKey("ping_seconds", float)
+
+PRINCIPAL = web.RequestKey("principal", Principal)
+REQUEST_ID = web.RequestKey("request_id", str)
+ARRIVED = web.RequestKey("arrived", float)
+NOTES = web.RequestKey("notes", dict[str, object])  # for the access log

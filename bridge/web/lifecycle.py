@@ -1,0 +1,178 @@
+"""From settings to a listening server, and from a signal to an empty process table."""
+
+import asyncio
+import logging
+import re
+import signal
+import socket
+import uuid
+from collections.abc import Callable
+
+from aiohttp import web
+from attrs import frozen
+
+from bridge.core.errors import BridgeError, Internal, InvalidRequest
+from bridge.settings import Settings, is_loopback
+from bridge.web.app import build_app
+from bridge.web.errors import error_response
+from bridge.web.middlewares.envelope import SECURITY_HEADERS
+from bridge.web.runtime import StartupError
+
+log = logging.getLogger(__name__)
+
+DEFAULT_PORT = 8000
+PORTS_TRIED = 20
+DRAIN_SECONDS = 2.0
+"""How long answers may take to end, after their turns were ended, when the server stops."""
+
+
+class WireHandler(web.RequestHandler):
+    """aiohttp's connection, which answers what is not HTTP at all in our error shape too."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to a request that never reached the application."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun; the connection can only be closed")
+        request_id = f"req_{uuid.uuid4().hex}"
+        error: BridgeError
+        if status >= 500:
+            log.error("a connection failed (%s)", request_id, exc_info=exc)
+            error = Internal(f"The server made a mistake; its log tells more under {request_id}.")
+        else:
+            error = InvalidRequest(
+                f"This is not a request that can be read: {_first_line(message)}",
+                param=_header_named_in(message),
+                code="bad_http",
+            )
+        response = error_response(error)
+        response.headers.update({**SECURITY_HEADERS, "x-request-id": request_id})
+        response.force_close()
+        return response
+
+
+def _first_line(message: str | None) -> str:
+    line = (message or "it is malformed").strip().splitlines()[0]
+    return "".join(c if c.isprintable() else "?" for c in line)[:200]
+
+
+def _header_named_in(message: str | None) -> str | None:
+    """The header that the HTTP parser stopped in; it shows the line as a Python literal."""
+    match = re.search(r"""b['"]([A-Za-z0-9-]{1,64}):""", message or "")
+    return match[1].lower() if match else None
+
+
+@frozen(kw_only=True)
+class Listening:
+    """A server that listens, and how to end it."""
+
+    app: web.Application
+    port: int
+    stop: Callable[[], "asyncio.Future[None]"]
+
+
+async def listen(app: web.Application, sock: socket.socket) -> Listening:
+    """Start the application on a bound socket.
+
+    Raises :class:`StartupError` when what is behind it can't start.
+    """
+    loop = asyncio.get_running_loop()
+    runner = web.AppRunner(
+        app, handler_cancellation=True, access_log=None, shutdown_timeout=DRAIN_SECONDS
+    )
+    try:
+        await runner.setup()
+    except BaseException:
+        await runner.cleanup()
+        raise
+    manager = runner.server
+    assert manager is not None  # noqa: S101 - setup() made it
+    server = await loop.create_server(
+        # None turns aiohttp's own access log off, as in AppRunner; its type does not say so.
+        lambda: WireHandler(manager, loop=loop, access_log=None),  # type: ignore[arg-type]
+        sock=sock,
+    )
+
+    async def stop() -> None:
+        server.close()
+        await runner.cleanup()
+
+    return Listening(
+        app=app,
+        port=sock.getsockname()[1],
+        stop=lambda: asyncio.ensure_future(stop()),
+    )
+
+
+def bind(settings: Settings) -> socket.socket:
+    """A socket on the chosen port; without a choice the first free one from 8000 on.
+
+    Raises :class:`StartupError`.
+    """
+    check_exposure(settings)
+    chosen = settings.port is not None
+    first = settings.port if settings.port is not None else DEFAULT_PORT
+    for port in range(first, first + (1 if chosen else PORTS_TRIED)):
+        try:
+            return _bound(settings.host, port)
+        except OSError as error:
+            fault = error
+            if error.errno != socket.EAI_NONAME and chosen:
+                break
+    hint = "" if chosen else f" to {first + PORTS_TRIED - 1}"
+    raise StartupError(
+        f"Can't listen on {settings.host} port {first}{hint}: {fault.strerror or fault}."
+        + (" Choose another one with --port, or leave --port out." if chosen else "")
+    )
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse to serve other machines without a key. Raises :class:`StartupError`."""
+    if is_loopback(settings.host) or settings.api_keys or settings.insecure:
+        return
+    raise StartupError(
+        f"Listening on {settings.host} would let everybody who reaches this machine spend your "
+        "tokens. Set API_KEY, or listen on 127.0.0.1, or say --insecure if that is what you want."
+    )
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, proto, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    sock = socket.socket(family, kind, proto)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(128)
+    except BaseException:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock
+
+
+async def serve(settings: Settings, *, announce: Callable[[Listening], None]) -> None:
+    """Run until SIGTERM or SIGINT; when this returns no child process is left.
+
+    Raises :class:`StartupError`.
+    """
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    with bind(settings) as sock:
+        listening = await listen(build_app(settings), sock)
+        try:
+            announce(listening)
+            await stopped.wait()
+            log.info("stopping")
+        finally:
+            await listening.stop()

@@ -1,0 +1,24 @@
+"""The pages, from Jinja templates."""
+
+import aiohttp_jinja2
+from aiohttp import web
+
+from bridge import __version__
+from bridge.web.catalog import backend_name
+from bridge.web.keys import ENDPOINTS, ENGINE, SETTINGS
+
+
+async def index(request: web.Request) -> web.Response:
+    """``GET /``: what this is, whether it works, and how to use it."""
+    engine = request.app[ENGINE]
+    context = {
+        "version": __version__,
+        "backend": backend_name(request.app),
+        "login": engine.login,
+        "key_needed": bool(request.app[SETTINGS].api_keys),
+        "base_url": f"{request.scheme}://{request.host}/v1",
+        "endpoints": [endpoint for endpoint in request.app[ENDPOINTS] if endpoint.path != "/"],
+    }
+    response = aiohttp_jinja2.render_template("index.html", request, context)
+    response.headers["Cache-Control"] = "no-store"
+    return response

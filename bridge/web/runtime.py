@@ -1,0 +1,156 @@
+"""The server's private directory, and the settings and login that a run starts from."""
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+
+from attrs import frozen
+
+from bridge.claude.engine import Engine
+from bridge.claude.names import Names, own_default
+from bridge.claude.options import (
+    Launch,
+    bundled_cli,
+    choose_login,
+    inherited_environment,
+    missing_for,
+)
+from bridge.claude.translate import RetryPolicy
+from bridge.demo import DemoUpstream
+from bridge.settings import Settings
+
+_NAME = re.compile(r"bridge-(\d+)-\w+")
+
+
+class StartupError(Exception):
+    """The server can't start as it was asked to; the message says what to change."""
+
+
+@frozen(kw_only=True)
+class Backend:
+    """What answers the turns of a running server."""
+
+    engine: Engine
+    demo: DemoUpstream | None
+
+
+@contextlib.asynccontextmanager
+async def backend(
+    settings: Settings, environ: Mapping[str, str], *, demo_keep: int | None
+) -> AsyncIterator[Backend]:
+    """Everything behind the HTTP side, from start to a stop that leaves nothing behind.
+
+    ``demo_keep`` is how many requests the demo upstream remembers, None for all.
+
+    Raises :class:`StartupError`.
+    """
+    with private_directory() as root:
+        async with contextlib.AsyncExitStack() as stack:
+            demo = None
+            if settings.demo:
+                demo = DemoUpstream(pace=settings.demo_pace, keep=demo_keep)
+                await demo.start()
+                stack.push_async_callback(demo.stop)
+                environment = demo_environment(environ, root, demo.url)
+            else:
+                environment = choose_login(inherited_environment(environ), settings.auth_method)
+                if missing := missing_for(settings.auth_method, environment):
+                    raise StartupError(missing)
+            engine = make_engine(settings, environment, root)
+            stack.push_async_callback(engine.aclose)
+            await engine.start()
+            if settings.auth_method is not None and not settings.demo:
+                _require_login(settings, engine)
+            yield Backend(engine=engine, demo=demo)
+
+
+def make_engine(settings: Settings, environment: Mapping[str, str], root: Path) -> Engine:
+    """The engine for these settings, in the private directory ``root``."""
+    try:
+        cli = settings.cli_path or bundled_cli()
+    except FileNotFoundError as error:
+        raise StartupError(
+            f"claude-agent-sdk has no Claude Code program inside ({error}). Install the wheel for "
+            "your platform, or name a program with CLAUDE_CLI_PATH."
+        ) from None
+    if not os.access(cli, os.X_OK):
+        raise StartupError(f"CLAUDE_CLI_PATH: {cli} is not a program that can be run.")
+    for name in ("work", "scratch"):
+        (root / name).mkdir(mode=0o700)
+    return Engine(
+        cli=cli,
+        launch=Launch(
+            cli=cli,
+            environment=environment,
+            workdir=root / "work",
+            scratch=root / "scratch",
+            simple=False,  # until the login is known
+            cli_retries=settings.retries + 1,  # the one too many tells the wait, and is stopped
+        ),
+        names=Names(
+            model_map=settings.model_map,
+            default=settings.default_model or own_default(environment),
+        ),
+        policy=RetryPolicy(retries=settings.retries, max_wait=settings.retry_max_wait),
+        max_concurrent=settings.max_concurrent,
+        max_timeout=settings.max_timeout,
+        pool_size=settings.pool_size,
+    )
+
+
+def demo_environment(environ: Mapping[str, str], root: Path, url: str) -> dict[str, str]:
+    """A Claude Code with nothing of the person's: no login, no settings, no proxy, no home."""
+    home = root / "home"
+    home.mkdir(mode=0o700)
+    kept = {name: environ[name] for name in ("PATH", "LANG", "TZ") if name in environ}
+    return kept | {
+        "HOME": str(home),
+        "CLAUDE_CONFIG_DIR": str(home / ".claude"),
+        "ANTHROPIC_BASE_URL": url,
+        "ANTHROPIC_API_KEY": "demo",
+    }
+
+
+def _require_login(settings: Settings, engine: Engine) -> None:
+    if not engine.login.logged_in:
+        raise StartupError(
+            f"CLAUDE_AUTH_METHOD={settings.auth_method} is chosen, but Claude Code is not logged "
+            "in that way. Run `claude login`, or choose another method."
+        )
+
+
+@contextlib.contextmanager
+def private_directory() -> Iterator[Path]:
+    """A directory that only this user can read, gone afterwards.
+
+    A server that was killed could not delete its own; the next one to start does.
+    """
+    base = Path(tempfile.gettempdir())
+    _sweep(base)
+    root = Path(tempfile.mkdtemp(prefix=f"bridge-{os.getpid()}-", dir=base))
+    try:
+        yield root
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _sweep(base: Path) -> None:
+    for path in base.glob("bridge-*-*"):
+        match = _NAME.fullmatch(path.name)
+        with contextlib.suppress(OSError):
+            if match and not _alive(int(match[1])) and path.lstat().st_uid == os.getuid():
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,266 @@
+"""The bridge decides when the model is called: each kind of ending, with its upstream requests."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from conftest import Running, running
+
+from bridge.demo import Fault
+
+
+def joined(events: list[str]) -> str:
+    """The words of a stream."""
+    chunks = [json.loads(event) for event in events if event != "[DONE]"]
+    return "".join(
+        choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"]
+    )
+
+
+def finish(events: list[str]) -> list[str]:
+    """The finish reasons of a stream."""
+    chunks = [json.loads(event) for event in events if event != "[DONE]"]
+    return [
+        choice["finish_reason"]
+        for chunk in chunks
+        for choice in chunk.get("choices", ())
+        if choice["finish_reason"]
+    ]
+
+
+async def settled(server: Running) -> int:
+    """The number of upstream requests, when the CLI had its chance to make another one."""
+    await server.upstream.wait_idle(timeout=10)
+    # A CLI that went on by itself would ask again within 10 ms; the next turn takes longer.
+    status, _ = await server.chat("[[say afterwards]]")
+    assert status == 200
+    return len(server.upstream.requests) - 1
+
+
+ANSWERS: dict[str, tuple[str, str, str]] = {
+    # message → words, finish reason
+    "a normal answer": ("[[say hello there]]", "hello there", "stop"),
+    "max_tokens": ("[[cut 3]] [[words 50]]", "", "length"),
+    "a refusal": ("[[refuse]]", "", "content_filter"),
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+@pytest.mark.parametrize("stream", [False, True], ids=["document", "stream"])
+async def test_an_answer_is_one_upstream_request(server: Running, kind: str, stream: bool) -> None:
+    message, words, reason = ANSWERS[kind]
+    if stream:
+        status, events = await server.stream(message)
+        assert (status, events[-1], finish(events)) == (200, "[DONE]", [reason])
+        text = joined(events)
+    else:
+        status, body = await server.chat(message)
+        assert status == 200, body
+        assert body["choices"][0]["finish_reason"] == reason
+        text = body["choices"][0]["message"]["content"]
+    assert words in text
+    assert await settled(server) == 1
+
+
+async def test_a_cut_answer_holds_what_came_before_the_cut(server: Running) -> None:
+    _, whole = await server.stream("[[words 50]]")
+    _, events = await server.stream("[[cut 3]] [[words 50]]")
+    assert joined(events)
+    assert joined(whole).startswith(joined(events))
+    assert len(joined(events)) < len(joined(whole))
+
+
+async def test_max_tokens_of_the_request_ends_the_answer(server: Running) -> None:
+    status, body = await server.chat("[[words 50]]", max_tokens=7)
+    assert status == 200
+    assert body["choices"][0]["finish_reason"] == "length"
+    assert body["usage"]["completion_tokens"] == 7
+    assert await settled(server) == 1
+
+
+async def test_a_stop_sequence_ends_the_answer(server: Running) -> None:
+    status, body = await server.chat("[[say one two HALT three]]", stop=["HALT"])
+    assert status == 200
+    assert body["choices"][0]["message"]["content"] == "one two "
+    assert body["choices"][0]["finish_reason"] == "stop"
+    assert server.upstream.requests[0].body["stop_sequences"] == ["HALT"]
+
+
+FAILURES: dict[str, tuple[str, int, str, str, int]] = {
+    # message → status, code, words in the message, upstream requests
+    "an empty answer": ("[[empty]]", 502, "empty_answer", "empty", 1),
+    "400": ("[[fail 400 the moon is wrong]]", 400, "", "the moon is wrong", 1),
+    "401": ("[[fail 401]]", 502, "upstream_authentication", "claude login", 1),
+    "403": ("[[fail 403]]", 502, "upstream_authentication", "claude login", 1),
+    "404": ("[[fail 404]]", 404, "model_not_found", "model", 2),
+    "413": ("[[fail 413]]", 413, "request_too_large", "too large", 1),
+    "429": ("[[fail 429 retry-after 7]]", 429, "rate_limit_exceeded", "limits the rate", 1),
+    "500": ("[[fail 500]]", 503, "overloaded", "(500)", 1),
+    "503": ("[[fail 503]]", 503, "overloaded", "(503)", 1),
+    "529": ("[[fail 529]]", 503, "overloaded", "(529)", 1),
+    "an over-long prompt": (
+        "[[fail 400 prompt is too long: 9 tokens > 5 maximum]]",
+        *(400, "context_length_exceeded", "too long", 1),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+@pytest.mark.parametrize("stream", [False, True], ids=["document", "stream"])
+async def test_an_upstream_failure_is_an_http_error(
+    server: Running, kind: str, stream: bool
+) -> None:
+    message, status, code, words, upstream_requests = FAILURES[kind]
+    if stream:
+        got, events = await server.stream(message)
+        body: dict[str, Any] = json.loads(events[0])
+    else:
+        got, body = await server.chat(message)
+    assert got == status, body
+    assert set(body) == {"error"}
+    assert words in body["error"]["message"]
+    assert (body["error"]["code"] or "") == code
+    assert await settled(server) == upstream_requests
+
+
+async def test_a_rate_limit_tells_when_to_come_back(server: Running) -> None:
+    body = {
+        "model": "haiku",
+        "messages": [{"role": "user", "content": "[[fail 429 retry-after 7]]"}],
+    }
+    async with server.http.post(f"{server.url}/v1/chat/completions", json=body) as response:
+        assert response.status == 429
+        assert 7 <= int(response.headers["Retry-After"]) <= 9  # the CLI adds a little at random
+
+
+@pytest.fixture(scope="module")
+async def slow_server() -> AsyncIterator[Running]:
+    """Its model speaks slowly enough for a break to come after what was said before it."""
+    async with running(demo_pace=0.02) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("[[break 3]] [[words 50]]", "stream_broken"),
+        ("[[stream-error 3]] [[words 50]]", "overloaded"),
+    ],
+)
+async def test_a_break_in_mid_stream_is_an_error_frame_and_no_text_comes_twice(
+    slow_server: Running, message: str, code: str
+) -> None:
+    server = slow_server
+    _, whole = await server.stream("[[words 50]]")
+    server.upstream.clear()
+    status, events = await server.stream(message)
+    assert status == 200
+    assert "[DONE]" not in events
+    assert finish(events) == []
+    last = json.loads(events[-1])
+    assert last["error"]["code"] == code
+    assert joined(events[:-1])
+    assert joined(whole).startswith(joined(events[:-1]))
+    assert await settled(server) == 1
+
+
+async def test_a_break_in_a_document_is_an_error(slow_server: Running) -> None:
+    slow_server.upstream.clear()
+    status, body = await slow_server.chat("[[break 3]] [[words 50]]")
+    assert (status, body["error"]["code"]) == (502, "stream_broken")
+    assert await settled(slow_server) == 1
+
+
+async def test_a_prompt_over_the_context_is_refused_by_name(server: Running) -> None:
+    status, body = await server.chat("word " * 250_000)
+    assert (status, body["error"]["code"]) == (400, "context_length_exceeded"), body
+    assert len(server.upstream.requests) <= 1
+
+
+async def test_after_every_ending_the_next_history_is_clean(server: Running) -> None:
+    for message, *_ in [*ANSWERS.values(), *FAILURES.values()]:
+        await server.chat(message)
+    server.upstream.clear()
+    await server.chat("[[say clean]]")
+    (seen,) = server.seen()
+    assert seen["messages"] == [
+        {"role": "user", "content": [{"type": "text", "text": "[[say clean]]"}]}
+    ]
+
+
+async def test_retries_before_the_first_token_are_ours_and_bounded() -> None:
+    async with running(retries=2, retry_max_wait=2.0) as server:
+        server.upstream.fail_next(Fault.error(529), Fault.error(500))
+        status, body = await server.chat("[[say third time]]")
+        assert (status, len(server.upstream.requests)) == (200, 3), body
+
+        server.upstream.clear()
+        server.upstream.fail_next(*[Fault.error(529)] * 9)
+        status, body = await server.chat("hello")
+        assert (status, len(server.upstream.requests)) == (503, 3), body
+
+        server.upstream.clear()  # a wait longer than RETRY_MAX_WAIT is the client's to make
+        status, body = await server.chat("[[fail 429 retry-after 60]]")
+        assert (status, len(server.upstream.requests)) == (429, 1), body
+
+
+async def test_no_network_is_502() -> None:
+    async with running() as server:
+        await server.upstream.stop()
+        status, body = await server.chat("hello")
+        assert (status, body["error"]["code"]) == (502, "upstream_error")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["document", "stream"])
+async def test_a_client_that_leaves_aborts_the_upstream_request(
+    server: Running, stream: bool
+) -> None:
+    body = {
+        "model": "haiku",
+        "stream": stream,
+        "messages": [{"role": "user", "content": "[[stall 2]] [[words 50]]"}],
+    }
+    arrival = asyncio.create_task(server.upstream.next_request(timeout=10))
+    await asyncio.sleep(0)  # it listens from here on
+    request = asyncio.create_task(server.http.post(f"{server.url}/v1/chat/completions", json=body))
+    received = await arrival
+    if stream:
+        response = await request
+        await response.content.readline()
+        response.close()
+    else:
+        request.cancel()
+    async with asyncio.timeout(1):
+        await received.ended_event.wait()
+    assert received.state == "aborted"
+    assert await settled(server) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["document", "stream"])
+@pytest.mark.parametrize("message", ["[[stall]]", "[[stall 2]] [[words 9]]"])
+async def test_a_turn_that_takes_too_long_ends(message: str, stream: bool) -> None:
+    async with running(max_timeout=2.5) as server:
+        if stream and "words" in message:
+            status, events = await server.stream(message)
+            assert status == 200
+            assert json.loads(events[-1])["error"]["code"] == "timeout"
+            assert "[DONE]" not in events
+        else:
+            status, events = await (server.stream if stream else server.chat)(message)
+            assert status == 504
+        (received,) = server.upstream.requests
+        async with asyncio.timeout(1):
+            await received.ended_event.wait()
+
+
+async def test_silence_is_filled_with_pings_and_an_error_after_one_is_a_frame() -> None:
+    async with running(ping_seconds=0.05, max_timeout=2.5) as server:
+        status, events = await server.stream("[[slow 0.5]] [[say at last]]")
+        assert status == 200
+        assert events.count(": ping") >= 2
+        assert joined([event for event in events if not event.startswith(":")]) == "at last"
+        status, events = await server.stream("[[stall]]")
+        assert (status, events[0]) == (200, ": ping")
+        assert json.loads(events[-1])["error"]["code"] == "timeout"
