@@ -77,8 +77,12 @@ def load_object(body: bytes) -> dict[str, Any]:
         ) from None
     except RecursionError:
         raise _too_deep() from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise InvalidRequest(f"The body is not valid JSON: {error}.", code="invalid_json") from None
+    except ValueError:  # Python's own limit, against work that grows with the square of the length
+        raise InvalidRequest(
+            "The body holds a number of thousands of digits, which is refused.", code="invalid_json"
+        ) from None
     if not isinstance(value, dict):
         raise InvalidRequest(
             f"The body must be a JSON object, but it is {kind_of(value)}.", code="invalid_type"
@@ -88,7 +92,7 @@ def load_object(body: bytes) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    raise json.JSONDecodeError(f"{name} is not JSON", name, 0)
 
 
 def _too_deep() -> InvalidRequest:
@@ -147,11 +151,18 @@ def hardened_converter() -> Converter:
 
 
 def tagged(
-    converter: Converter, union: Any, tag: str, classes: Mapping[str, type], unknown: str
+    converter: Converter,
+    union: Any,
+    tag: str,
+    classes: Mapping[str, type],
+    unknown: str,
+    *,
+    code: str = "invalid_value",
 ) -> None:
     """Teach the converter a union whose member is told by the field ``tag``.
 
-    ``unknown`` says what an unknown tag means; it is shown with the tag and the known ones.
+    ``unknown`` says what an unknown tag means; it is shown with the tag and the known ones, and
+    ``code`` is the error's code.
     """
 
     def structure(value: Any, _: object) -> Any:
@@ -165,7 +176,7 @@ def tagged(
             raise fault.within(tag) from None
         if name not in classes:
             known = ", ".join(f"'{known}'" for known in classes)
-            raise Fault(f"{unknown}: '{name[:100]}'. Known are {known}.", "invalid_value", tag)
+            raise Fault(f"{unknown}: '{name[:100]}'. Known are {known}.", code, tag)
         return converter.structure(value, classes[name])
 
     converter.register_structure_hook_func(lambda t: t == union, structure)

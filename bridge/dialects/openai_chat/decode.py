@@ -95,16 +95,18 @@ def _refuse_unsupported(raw: dict[str, Any]) -> None:
         value = raw.get(name)
         if value is not None and not is_neutral(value):
             raise UnsupportedParameter(
-                f"'{name}' can't be honoured by this server, and leaving it out would change the "
-                "answer. Remove it from the request.",
+                f"'{name}' can't be honoured by this version of the server, and to leave it out "
+                "would change the answer. Remove it from the request.",
                 param=name,
             )
 
 
 def _ignored(raw: dict[str, Any]) -> Iterable[str]:
     for name, value in raw.items():
-        known = name in _HONOURED or name in NEUTRAL
-        if not known and not (name in IGNORED and (value is None or value == 0)):
+        if name in _HONOURED or name in NEUTRAL:
+            continue
+        asks_for_nothing = IGNORED.get(name)
+        if asks_for_nothing is None or not (value is None or asks_for_nothing(value)):
             yield name
 
 
@@ -121,14 +123,11 @@ def _within(value: float | None, low: float, high: float, name: str) -> float | 
 def _max_tokens(wire: WireRequest) -> int | None:
     for name in ("max_completion_tokens", "max_tokens"):
         value: int | None = getattr(wire, name)
-        if value is None:
-            continue
-        if value < 1:
+        if value is not None and value < 1:
             raise InvalidRequest(
                 f"'{name}' must be at least 1, but it is {value}.", param=name, code="invalid_value"
             )
-        return value
-    return None
+    return wire.max_completion_tokens or wire.max_tokens
 
 
 def _stop(stop: str | tuple[str, ...] | None) -> tuple[str, ...]:
@@ -232,7 +231,7 @@ class _Reader:
             arguments = _arguments(call.function.arguments, f"{where}.function.arguments")
             if call.id in self._pending:
                 raise InvalidRequest(
-                    f"'{where}.id': the id {call.id!r} is used twice.",
+                    f"'{where}.id': the id {call.id[:100]!r} is used twice.",
                     param=f"{where}.id",
                     code="invalid_value",
                 )
@@ -240,7 +239,8 @@ class _Reader:
             parts.append(ToolCall(id=call.id, name=call.function.name, arguments=arguments))
         if wire.function_call is not None:
             self._legacy += 1
-            call_id = f"call_legacy_{self._legacy}"
+            while (call_id := f"call_legacy_{self._legacy}") in self._pending:
+                self._legacy += 1
             arguments = _arguments(wire.function_call.arguments, f"{path}.function_call.arguments")
             self._pending[call_id] = wire.function_call.name
             parts.append(ToolCall(id=call_id, name=wire.function_call.name, arguments=arguments))
@@ -255,7 +255,7 @@ class _Reader:
             where, named = f"{path}.tool_call_id", wire.tool_call_id
         if call_id is None:
             raise InvalidRequest(
-                f"'{where}': {named!r} answers no call of the assistant message before it.",
+                f"'{where}': {named[:100]!r} answers no call of the assistant message before it.",
                 param=where,
                 code="invalid_value",
             )

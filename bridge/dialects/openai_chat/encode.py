@@ -7,6 +7,7 @@ from attrs import define, field
 
 from bridge.core.errors import BridgeError, Kind
 from bridge.core.events import (
+    BlockEnded,
     BlockKind,
     BlockStarted,
     Event,
@@ -45,10 +46,17 @@ ERROR_TYPES = {
 DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
 
+_LINE_ENDS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
 
 def dumps(value: object) -> bytes:
-    """JSON as the wire wants it: compact UTF-8; half a surrogate pair becomes a question mark."""
+    """JSON as the wire wants it: compact UTF-8; half a surrogate pair becomes a question mark.
+
+    U+0085, U+2028 and U+2029 are escaped: some clients' line readers (httpx's) end a line there.
+    """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    for end, escaped in _LINE_ENDS.items():
+        text = text.replace(end, escaped)
     return text.encode(errors="replace")
 
 
@@ -133,6 +141,7 @@ class ChunkEncoder:
     _model: str = field(default="", init=False)
     _usage: Usage = field(factory=Usage, init=False)
     _calls: dict[int, int] = field(factory=dict, init=False)  # a block's index → its call's
+    _silent: set[int] = field(factory=set, init=False)  # calls without any arguments so far
 
     def encode(self, event: Event) -> bytes:
         """The frames of an event; none for most of them."""
@@ -142,10 +151,11 @@ class ChunkEncoder:
             case ThinkingDelta(text=text):
                 return self._delta({"reasoning_content": text})
             case ToolArgsDelta(index=index, json=piece):
-                call = {"index": self._calls[index], "function": {"arguments": piece}}
-                return self._delta({"tool_calls": [call]})
+                return self._arguments(index, piece)
             case BlockStarted(kind=BlockKind.TOOL_CALL):
                 return self._call(event)
+            case BlockEnded(index=index) if index in self._silent:
+                return self._arguments(index, "{}")
             case TurnStarted(model=model):
                 self._model = model
                 return self._delta({"role": "assistant", "content": "", "refusal": None})
@@ -161,12 +171,19 @@ class ChunkEncoder:
 
     def _call(self, event: BlockStarted) -> bytes:
         number = self._calls[event.index] = len(self._calls)
+        self._silent.add(event.index)
         call = {
             "index": number,
             "id": event.call_id,
             "type": "function",
             "function": {"name": event.name, "arguments": ""},
         }
+        return self._delta({"tool_calls": [call]})
+
+    def _arguments(self, index: int, piece: str) -> bytes:
+        if piece:
+            self._silent.discard(index)
+        call = {"index": self._calls[index], "function": {"arguments": piece}}
         return self._delta({"tool_calls": [call]})
 
     def _finish(self, event: TurnFinished) -> bytes:

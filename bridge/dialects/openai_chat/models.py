@@ -130,6 +130,10 @@ def _empty(value: object) -> bool:
     return value in ([], {}, "")
 
 
+def _zero(value: object) -> bool:
+    return value == 0 and not isinstance(value, bool)
+
+
 NEUTRAL: Mapping[str, Callable[[object], bool]] = {
     "n": _one_of(1),
     "logprobs": _one_of(False),
@@ -151,23 +155,22 @@ NEUTRAL: Mapping[str, Callable[[object], bool]] = {
 """Fields that would change the answer and can't be honoured (some: not yet). They are accepted
 where they ask for nothing (null, or the value here) and refused by name otherwise."""
 
-IGNORED: frozenset[str] = frozenset(
-    {
-        "seed",
-        "presence_penalty",
-        "frequency_penalty",
-        "user",
-        "metadata",
-        "store",
-        "service_tier",
-        "parallel_tool_calls",
-        "prompt_cache_key",
-        "prompt_cache_retention",
-        "safety_identifier",
-        "verbosity",
-    }
-)
-"""Fields without an effect here; named in the ``x-bridge-ignored`` header, as unknown ones are."""
+IGNORED: Mapping[str, Callable[[object], bool]] = {
+    "seed": lambda _: False,
+    "presence_penalty": _zero,
+    "frequency_penalty": _zero,
+    "user": lambda _: False,
+    "metadata": _empty,
+    "store": _one_of(False),
+    "service_tier": _one_of("auto", "default"),
+    "parallel_tool_calls": _one_of(True),
+    "prompt_cache_key": lambda _: False,
+    "prompt_cache_retention": lambda _: False,
+    "safety_identifier": lambda _: False,
+    "verbosity": _one_of("medium"),
+}
+"""Fields without an effect here. Like unknown ones they are named in the ``x-bridge-ignored``
+header, unless they ask for nothing (null, or the value here)."""
 
 
 def converter() -> Converter:
@@ -181,7 +184,14 @@ def converter() -> Converter:
         {"text": TextPart, "refusal": RefusalPart},
         "An assistant message can't hold such a part",
     )
-    tagged(made, TextPart, "type", {"text": _PlainText}, "This part can't be taken here yet")
+    tagged(
+        made,
+        TextPart,
+        "type",
+        {"text": _PlainText},
+        "This version can't take such a part yet",
+        code="unsupported_parameter",
+    )
     _string_or_list(made, str | tuple[TextPart, ...], tuple[TextPart, ...], "content parts")
     _string_or_list(made, AssistantContent, tuple[AssistantPart, ...], "content parts")
     _string_or_list(made, str | tuple[str, ...], tuple[str, ...], "strings")

@@ -1,0 +1,101 @@
+"""Turns as events, and a client that reads the frames that become of them."""
+
+import json
+from typing import Any
+
+from bridge.core.events import (
+    BlockEnded,
+    BlockKind,
+    BlockStarted,
+    Event,
+    FinishReason,
+    TextDelta,
+    ThinkingDelta,
+    ToolArgsDelta,
+    TurnFinished,
+    TurnStarted,
+    Usage,
+    UsageReported,
+)
+from bridge.core.fold import fold
+from bridge.dialects.openai_chat import ChunkEncoder, render
+from bridge.dialects.openai_chat.encode import dumps
+
+ID, CREATED, MODEL = "chatcmpl-1", 1_700_000_000, "claude-opus-4-5"
+USAGE = Usage(
+    input_tokens=1,
+    cache_read_tokens=20,
+    cache_write_tokens=300,
+    output_tokens=4000,
+    reasoning_tokens=50,
+)
+
+Block = tuple[str, ...]
+
+
+def words(*pieces: str) -> Block:
+    return ("text", *pieces)
+
+
+def thoughts(*pieces: str) -> Block:
+    return ("thinking", *pieces)
+
+
+def call(call_id: str, name: str, *pieces: str) -> Block:
+    return ("tool_call", call_id, name, *pieces)
+
+
+def block_events(index: int, block: Block) -> list[Event]:
+    kind = BlockKind(block[0])
+    if kind is BlockKind.TOOL_CALL:
+        _, call_id, name, *pieces = block
+        start = BlockStarted(index=index, kind=kind, call_id=call_id, name=name)
+        deltas: list[Event] = [ToolArgsDelta(index=index, json=piece) for piece in pieces]
+    else:
+        start = BlockStarted(index=index, kind=kind)
+        made = TextDelta if kind is BlockKind.TEXT else ThinkingDelta
+        deltas = [made(index=index, text=piece) for piece in block[1:]]
+    return [start, *deltas, BlockEnded(index=index)]
+
+
+def turn(
+    *blocks: Block, reason: FinishReason = FinishReason.STOP, usage: Usage = USAGE
+) -> list[Event]:
+    """A whole turn in its legal order."""
+    return [
+        TurnStarted(model=MODEL, message_id="msg_1"),
+        *(event for index, block in enumerate(blocks) for event in block_events(index, block)),
+        UsageReported(usage=usage),
+        TurnFinished(reason=reason),
+    ]
+
+
+def document(events: list[Event]) -> dict[str, Any]:
+    """The JSON answer, as a client reads it."""
+    rendered = render(fold(events), completion_id=ID, created=CREATED)
+    read: dict[str, Any] = json.loads(dumps(rendered))
+    return read
+
+
+def stream(events: list[Event], *, include_usage: bool = False) -> list[bytes]:
+    """The bytes for each event."""
+    encoder = ChunkEncoder(completion_id=ID, created=CREATED, include_usage=include_usage)
+    return [encoder.encode(event) for event in events]
+
+
+def data(frames: bytes) -> list[str]:
+    """The data of each frame; every frame must be one line of data and an empty line."""
+    if not frames:
+        return []
+    assert frames.endswith(b"\n\n")
+    lines = frames.removesuffix(b"\n\n").split(b"\n\n")
+    assert all(line.startswith(b"data: ") for line in lines)
+    assert all(len(line.splitlines()) == 1 for line in lines)
+    return [line.removeprefix(b"data: ").decode() for line in lines]
+
+
+def chunks(events: list[Event], *, include_usage: bool = False) -> list[dict[str, Any]]:
+    """The chunks of a stream that must end well."""
+    *read, done = data(b"".join(stream(events, include_usage=include_usage)))
+    assert done == "[DONE]"
+    return [json.loads(line) for line in read]

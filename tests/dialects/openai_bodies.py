@@ -1,0 +1,88 @@
+"""Parts of chat requests, written once for the tables of these tests, and a plain view of a turn.
+
+A turn is seen as rows ``(role, part, …)``: a string is a text, ``("call", id, name, arguments)`` a
+tool call, ``("result", call_id, text, …)`` a result.
+"""
+
+import json
+from typing import Any
+
+from bridge.core.conversation import Part, Text, ToolCall, Turn
+from bridge.dialects.openai_chat import ChatRequest, decode
+
+Json = dict[str, Any]
+
+
+def system(content: Any) -> Json:
+    return {"role": "system", "content": content}
+
+
+def developer(content: Any) -> Json:
+    return {"role": "developer", "content": content}
+
+
+def user(content: Any) -> Json:
+    return {"role": "user", "content": content}
+
+
+def assistant(content: Any) -> Json:
+    return {"role": "assistant", "content": content}
+
+
+def calling(
+    *ids: str, content: Any = None, name: str = "look", arguments: Any = '{"a": 1}'
+) -> Json:
+    """An assistant message with a call for each id."""
+    calls = [
+        {"id": id_, "type": "function", "function": {"name": name, "arguments": arguments}}
+        for id_ in ids
+    ]
+    return {"role": "assistant", "content": content, "tool_calls": calls}
+
+
+def result(id_: Any, content: Any = "done") -> Json:
+    return {"role": "tool", "tool_call_id": id_, "content": content}
+
+
+def legacy(name: str = "look", arguments: Any = '{"a": 1}') -> Json:
+    call = {"name": name, "arguments": arguments}
+    return {"role": "assistant", "content": None, "function_call": call}
+
+
+def function(name: Any = "look", content: Any = "done") -> Json:
+    return {"role": "function", "name": name, "content": content}
+
+
+def text(value: Any) -> Json:
+    return {"type": "text", "text": value}
+
+
+def refusal(value: Any) -> Json:
+    return {"type": "refusal", "refusal": value}
+
+
+HI = user("hi")
+YO = assistant("yo")
+
+
+def body(*messages: Any, **fields: Any) -> bytes:
+    return json.dumps({"messages": list(messages) or [HI], **fields}).encode()
+
+
+def ask(*messages: Any, **fields: Any) -> ChatRequest:
+    return decode(body(*messages, **fields))
+
+
+def rows(turn: Turn) -> list[tuple[Any, ...]]:
+    return [
+        (message.role.value, *(_plain(part) for part in message.parts)) for message in turn.messages
+    ]
+
+
+def _plain(part: Part) -> Any:
+    if isinstance(part, Text):
+        return part.text
+    if isinstance(part, ToolCall):
+        return ("call", part.id, part.name, part.arguments)
+    assert part.is_error is False
+    return ("result", part.call_id, *(text.text for text in part.content))

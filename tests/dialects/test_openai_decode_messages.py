@@ -1,0 +1,829 @@
+"""``messages`` → the system prompt and the conversation, or a fault that names its place."""
+
+import json
+from typing import Any
+
+import pytest
+from openai_bodies import (
+    HI,
+    YO,
+    ask,
+    assistant,
+    body,
+    calling,
+    developer,
+    function,
+    legacy,
+    refusal,
+    result,
+    rows,
+    system,
+    text,
+    user,
+)
+
+from bridge.core.errors import InvalidRequest
+from bridge.dialects.openai_chat import decode
+
+CALL_1 = ("call", "c1", "look", {"a": 1})
+CALL_2 = ("call", "c2", "look", {"a": 1})
+SAID = ("user", "hi")
+
+# messages → the system prompt's texts, the conversation
+TAKEN: dict[str, tuple[list[Any], list[str], list[tuple[Any, ...]]]] = {
+    "a-string": ([user("hi")], [], [("user", "hi")]),
+    "text-is-not-trimmed": ([user("  hi\n")], [], [("user", "  hi\n")]),
+    "a-part": ([user([text("hi")])], [], [("user", "hi")]),
+    "parts-stay-apart": ([user([text("a"), text("b")])], [], [("user", "a", "b")]),
+    "empty-parts-are-left-out": (
+        [user([text(""), text("a"), text(" \n")])],
+        [],
+        [("user", "a")],
+    ),
+    "unknown-fields-of-a-part": (
+        [user([{**text("a"), "cache_control": {"type": "ephemeral"}}])],
+        [],
+        [("user", "a")],
+    ),
+    "names-are-taken": (
+        [{**HI, "name": "ann"}, {**YO, "name": None}, HI],
+        [],
+        [SAID, ("assistant", "yo"), SAID],
+    ),
+    "a-dialogue": ([HI, YO, user("so")], [], [SAID, ("assistant", "yo"), ("user", "so")]),
+    # -- system ----------------------------------------------------------------------------------
+    "system": ([system("be brief"), HI], ["be brief"], [SAID]),
+    "developer": ([developer("be brief"), HI], ["be brief"], [SAID]),
+    "several-system-messages-in-order": (
+        [system("a"), developer("b"), system([text("c"), text("d")]), HI],
+        ["a", "b", "c", "d"],
+        [SAID],
+    ),
+    "an-empty-system-message": ([system(""), system([]), system([text("")]), HI], [], [SAID]),
+    "a-later-system-message-keeps-its-place": (
+        [system("a"), HI, system("b"), YO, developer([text("c"), text("")]), HI],
+        ["a"],
+        [SAID, ("system", "b"), ("assistant", "yo"), ("system", "c"), SAID],
+    ),
+    "a-later-system-message-may-be-last": (
+        [HI, YO, system("now answer")],
+        [],
+        [SAID, ("assistant", "yo"), ("system", "now answer")],
+    ),
+    "a-later-system-message-that-is-empty": ([HI, system(" "), HI], [], [SAID, SAID]),
+    # -- doubled and empty messages --------------------------------------------------------------
+    "doubled-user-messages": ([HI, HI], [], [SAID, SAID]),
+    "doubled-assistant-messages": (
+        [HI, YO, YO, HI],
+        [],
+        [SAID, ("assistant", "yo"), ("assistant", "yo"), SAID],
+    ),
+    "an-empty-user-message": ([user(""), HI, user([]), user(" \t\n")], [], [SAID]),
+    "an-empty-assistant-message": (
+        [HI, assistant(""), assistant(None), assistant([]), {"role": "assistant"}, HI],
+        [],
+        [SAID, SAID],
+    ),
+    "an-empty-assistant-message-first": ([assistant(""), HI], [], [SAID]),
+    # an answer that came out empty is sent back by chat interfaces
+    "an-empty-assistant-message-last": ([HI, assistant("")], [], [SAID]),
+    # -- assistant -------------------------------------------------------------------------------
+    "assistant-parts": (
+        [HI, assistant([text("a"), text(""), text("b")]), HI],
+        [],
+        [SAID, ("assistant", "a", "b"), SAID],
+    ),
+    "a-refusal-field": (
+        [HI, {"role": "assistant", "refusal": "I can't"}, HI],
+        [],
+        [SAID, ("assistant", "I can't"), SAID],
+    ),
+    "a-refusal-beside-words": (
+        [HI, {"role": "assistant", "content": "Well:", "refusal": "I can't"}, HI],
+        [],
+        [SAID, ("assistant", "Well:", "I can't"), SAID],
+    ),
+    "a-refusal-part": (
+        [HI, assistant([text("Well:"), refusal("I can't"), refusal("")]), HI],
+        [],
+        [SAID, ("assistant", "Well:", "I can't"), SAID],
+    ),
+    "an-answer-as-we-send-it": (
+        [
+            HI,
+            {"role": "assistant", "content": "yo", "refusal": None, "reasoning_content": "hm"},
+            HI,
+        ],
+        [],
+        [SAID, ("assistant", "yo"), SAID],
+    ),
+    "an-answer-as-the-sdk-dumps-it": (
+        [
+            HI,
+            {
+                "role": "assistant",
+                "content": "yo",
+                "refusal": None,
+                "annotations": None,
+                "audio": None,
+                "function_call": None,
+                "tool_calls": None,
+            },
+            HI,
+        ],
+        [],
+        [SAID, ("assistant", "yo"), SAID],
+    ),
+    # -- tool calls ------------------------------------------------------------------------------
+    "a-call": (
+        [HI, calling("c1"), result("c1")],
+        [],
+        [SAID, ("assistant", CALL_1), ("user", ("result", "c1", "done"))],
+    ),
+    "words-before-a-call": (
+        [HI, calling("c1", content="I look."), result("c1"), HI],
+        [],
+        [SAID, ("assistant", "I look.", CALL_1), ("user", ("result", "c1", "done")), SAID],
+    ),
+    "empty-words-before-a-call": (
+        [HI, calling("c1", content=""), result("c1")],
+        [],
+        [SAID, ("assistant", CALL_1), ("user", ("result", "c1", "done"))],
+    ),
+    "results-in-the-order-of-the-calls": (
+        [HI, calling("c1", "c2"), result("c1", "one"), result("c2", "two")],
+        [],
+        [
+            SAID,
+            ("assistant", CALL_1, CALL_2),
+            ("user", ("result", "c1", "one")),
+            ("user", ("result", "c2", "two")),
+        ],
+    ),
+    "results-in-another-order": (
+        [HI, calling("c1", "c2"), result("c2", "two"), result("c1", "one")],
+        [],
+        [
+            SAID,
+            ("assistant", CALL_1, CALL_2),
+            ("user", ("result", "c2", "two")),
+            ("user", ("result", "c1", "one")),
+        ],
+    ),
+    "calls-after-calls": (
+        [HI, calling("c1"), result("c1"), calling("c2"), result("c2"), YO, HI],
+        [],
+        [
+            SAID,
+            ("assistant", CALL_1),
+            ("user", ("result", "c1", "done")),
+            ("assistant", CALL_2),
+            ("user", ("result", "c2", "done")),
+            ("assistant", "yo"),
+            SAID,
+        ],
+    ),
+    "a-call-without-a-type": (
+        [
+            HI,
+            {
+                "role": "assistant",
+                "tool_calls": [{"id": "c1", "function": {"name": "look", "arguments": '{"a":1}'}}],
+            },
+            result("c1"),
+        ],
+        [],
+        [SAID, ("assistant", CALL_1), ("user", ("result", "c1", "done"))],
+    ),
+    "no-calls": (
+        [HI, {**YO, "tool_calls": []}, {**YO, "tool_calls": None, "function_call": None}, HI],
+        [],
+        [SAID, ("assistant", "yo"), ("assistant", "yo"), SAID],
+    ),
+    "empty-arguments": (
+        [HI, calling("c1", arguments=""), result("c1")],
+        [],
+        [SAID, ("assistant", ("call", "c1", "look", {})), ("user", ("result", "c1", "done"))],
+    ),
+    "blank-arguments": (
+        [HI, calling("c1", arguments=" \n"), result("c1")],
+        [],
+        [SAID, ("assistant", ("call", "c1", "look", {})), ("user", ("result", "c1", "done"))],
+    ),
+    "arguments-are-decoded": (
+        [HI, calling("c1", arguments='{"é": ["\\ud83d\\ude00", 1.5, null, {}]}'), result("c1")],
+        [],
+        [
+            SAID,
+            ("assistant", ("call", "c1", "look", {"é": ["\U0001f600", 1.5, None, {}]})),
+            ("user", ("result", "c1", "done")),
+        ],
+    ),
+    "a-result-in-parts": (
+        [HI, calling("c1"), result("c1", [text("a"), text(""), text("b")])],
+        [],
+        [SAID, ("assistant", CALL_1), ("user", ("result", "c1", "a", "b"))],
+    ),
+    "an-empty-result-is-a-result": (
+        [HI, calling("c1"), result("c1", "")],
+        [],
+        [SAID, ("assistant", CALL_1), ("user", ("result", "c1"))],
+    ),
+    "a-result-without-parts": (
+        [HI, calling("c1"), result("c1", [])],
+        [],
+        [SAID, ("assistant", CALL_1), ("user", ("result", "c1"))],
+    ),
+    # -- the older form --------------------------------------------------------------------------
+    "a-function-call": (
+        [HI, legacy(), function()],
+        [],
+        [
+            SAID,
+            ("assistant", ("call", "call_legacy_1", "look", {"a": 1})),
+            ("user", ("result", "call_legacy_1", "done")),
+        ],
+    ),
+    "function-calls-get-ids-of-their-own": (
+        [HI, legacy(arguments=""), function(content=None), legacy("find"), function("find")],
+        [],
+        [
+            SAID,
+            ("assistant", ("call", "call_legacy_1", "look", {})),
+            ("user", ("result", "call_legacy_1")),
+            ("assistant", ("call", "call_legacy_2", "find", {"a": 1})),
+            ("user", ("result", "call_legacy_2", "done")),
+        ],
+    ),
+    "a-client's-id-that-looks-like-ours": (
+        [
+            HI,
+            {**calling("call_legacy_1"), **legacy("find")},
+            result("call_legacy_1", "one"),
+            function("find", "two"),
+        ],
+        [],
+        [
+            SAID,
+            (
+                "assistant",
+                ("call", "call_legacy_1", "look", {"a": 1}),
+                ("call", "call_legacy_2", "find", {"a": 1}),
+            ),
+            ("user", ("result", "call_legacy_1", "one")),
+            ("user", ("result", "call_legacy_2", "two")),
+        ],
+    ),
+    "a-function-message-answers-a-tool-call": (
+        [HI, calling("c1"), function()],
+        [],
+        [SAID, ("assistant", CALL_1), ("user", ("result", "c1", "done"))],
+    ),
+    "function-messages-answer-calls-of-one-name-in-order": (
+        [HI, calling("c1", "c2"), function(content="one"), function(content="two")],
+        [],
+        [
+            SAID,
+            ("assistant", CALL_1, CALL_2),
+            ("user", ("result", "c1", "one")),
+            ("user", ("result", "c2", "two")),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("messages", "prompt", "conversation"), TAKEN.values(), ids=TAKEN)
+def test_a_conversation(
+    messages: list[Any], prompt: list[str], conversation: list[tuple[Any, ...]]
+) -> None:
+    turn = ask(*messages).turn
+    assert list(turn.system) == prompt
+    assert rows(turn) == conversation
+
+
+TWICE = calling("c1", "c1")
+IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+ARGUMENTS = "messages[1].tool_calls[0].function.arguments"
+
+# messages → param, code, a piece of the message
+REFUSED: dict[str, tuple[Any, str, str, str]] = {
+    # -- the list --------------------------------------------------------------------------------
+    "empty": ([], "messages", "empty_array", "at least one message"),
+    "null": (None, "messages", "invalid_type", "expected an array, but got null"),
+    "a-string": ("abc", "messages", "invalid_type", "expected an array, but got a string"),
+    "an-object": ({"0": HI}, "messages", "invalid_type", "expected an array, but got an object"),
+    "a-message-is-a-string": (["hi"], "messages[0]", "invalid_type", "expected an object"),
+    "a-message-is-null": ([HI, None], "messages[1]", "invalid_type", "expected an object"),
+    "a-message-is-a-list": ([[HI]], "messages[0]", "invalid_type", "but got an array"),
+    # -- roles -----------------------------------------------------------------------------------
+    "no-role": ([{"content": "hi"}], "messages[0].role", "missing_required_parameter", "missing"),
+    "role-null": ([{**HI, "role": None}], "messages[0].role", "invalid_type", "got null"),
+    "role-a-list": ([{**HI, "role": ["user"]}], "messages[0].role", "invalid_type", "an array"),
+    "an-unknown-role": (
+        [HI, {**HI, "role": "bot"}],
+        "messages[1].role",
+        "invalid_value",
+        "'bot'. Known are 'system', 'developer', 'user', 'assistant', 'tool', 'function'",
+    ),
+    "a-role-in-capitals": ([{**HI, "role": "User"}], "messages[0].role", "invalid_value", "'User'"),
+    "a-role-with-nul": ([{**HI, "role": "us\0er"}], "messages[0].role", "invalid_value", "NUL"),
+    # -- content ---------------------------------------------------------------------------------
+    "no-content": (
+        [{"role": "user"}],
+        "messages[0].content",
+        "missing_required_parameter",
+        "missing",
+    ),
+    "no-content-of-the-system": (
+        [{"role": "system"}, HI],
+        "messages[0].content",
+        "missing_required_parameter",
+        "missing",
+    ),
+    "content-null": ([user(None)], "messages[0].content", "invalid_type", "got null"),
+    "content-null-of-the-system": (
+        [developer(None), HI],
+        "messages[0].content",
+        "invalid_type",
+        "got null",
+    ),
+    "content-a-number": (
+        [user(5)],
+        "messages[0].content",
+        "invalid_type",
+        "expected a string or an array of content parts, but got an integer",
+    ),
+    "content-a-boolean": ([user(True)], "messages[0].content", "invalid_type", "a boolean"),
+    "content-a-part": ([user(text("hi"))], "messages[0].content", "invalid_type", "an object"),
+    "content-a-number-of-the-assistant": (
+        [HI, assistant(5), HI],
+        "messages[1].content",
+        "invalid_type",
+        "an integer",
+    ),
+    "a-part-is-a-string": ([user(["hi"])], "messages[0].content[0]", "invalid_type", "an object"),
+    "a-part-is-null": (
+        [user([text("a"), None])],
+        "messages[0].content[1]",
+        "invalid_type",
+        "got null",
+    ),
+    "a-part-without-a-type": (
+        [user([{"text": "hi"}])],
+        "messages[0].content[0].type",
+        "missing_required_parameter",
+        "missing",
+    ),
+    "a-part-without-its-text": (
+        [user([{"type": "text"}])],
+        "messages[0].content[0].text",
+        "missing_required_parameter",
+        "missing",
+    ),
+    "a-part-with-a-number": (
+        [user([text(5)])],
+        "messages[0].content[0].text",
+        "invalid_type",
+        "a string",
+    ),
+    "a-part-with-null": (
+        [user([text(None)])],
+        "messages[0].content[0].text",
+        "invalid_type",
+        "got null",
+    ),
+    "an-image": (
+        [user([text("see"), IMAGE])],
+        "messages[0].content[1].type",
+        "unsupported_parameter",
+        "'image_url'. Known are 'text'",
+    ),
+    "an-image-of-the-system": (
+        [system([IMAGE]), HI],
+        "messages[0].content[0].type",
+        "unsupported_parameter",
+        "'image_url'",
+    ),
+    "an-image-as-a-result": (
+        [HI, calling("c1"), result("c1", [IMAGE])],
+        "messages[2].content[0].type",
+        "unsupported_parameter",
+        "'image_url'",
+    ),
+    "an-image-of-the-assistant": (
+        [HI, assistant([IMAGE]), HI],
+        "messages[1].content[0].type",
+        "invalid_value",
+        "'image_url'. Known are 'text', 'refusal'",
+    ),
+    "a-refusal-of-the-user": (
+        [user([refusal("no")])],
+        "messages[0].content[0].type",
+        "unsupported_parameter",
+        "'refusal'",
+    ),
+    "a-refusal-part-without-words": (
+        [HI, assistant([{"type": "refusal", "text": "no"}]), HI],
+        "messages[1].content[0].refusal",
+        "missing_required_parameter",
+        "missing",
+    ),
+    "refusal-a-number": (
+        [HI, {**YO, "refusal": 5}, HI],
+        "messages[1].refusal",
+        "invalid_type",
+        "a string",
+    ),
+    "name-a-number": ([{**HI, "name": 5}], "messages[0].name", "invalid_type", "a string"),
+    "nul": ([user("a\0b")], "messages[0].content", "invalid_value", "NUL"),
+    "nul-in-a-part": (
+        [user([text("a"), text("\0")])],
+        "messages[0].content[1].text",
+        "invalid_value",
+        "NUL",
+    ),
+    "nul-in-the-system-prompt": (
+        [system("\0"), HI],
+        "messages[0].content",
+        "invalid_value",
+        "NUL",
+    ),
+    "half-a-surrogate-pair": (
+        [user("ok \ud83d")],
+        "messages[0].content",
+        "invalid_value",
+        "at character 3",
+    ),
+    "the-other-half": (
+        [HI, assistant([text("\ude00")]), HI],
+        "messages[1].content[0].text",
+        "invalid_value",
+        "surrogate pair",
+    ),
+    # -- who speaks when -------------------------------------------------------------------------
+    "only-a-system-message": ([system("be brief")], "messages", "invalid_value", "of the user"),
+    "only-empty-messages": (
+        [user(""), assistant("")],
+        "messages",
+        "invalid_value",
+        "says something",
+    ),
+    "the-assistant-first": (
+        [YO, HI],
+        "messages",
+        "invalid_value",
+        "before the first one of the assistant",
+    ),
+    "the-assistant-first-after-the-system": (
+        [system("a"), YO, HI],
+        "messages",
+        "invalid_value",
+        "before the first one",
+    ),
+    "the-assistant-first-after-an-empty-message": (
+        [user(" "), YO, HI],
+        "messages",
+        "invalid_value",
+        "before the first one",
+    ),
+    "prefill": ([HI, YO], "messages[1]", "invalid_value", "prefill"),
+    "prefill-after-the-system": (
+        [system("a"), HI, YO, HI, YO],
+        "messages[4]",
+        "invalid_value",
+        "prefill",
+    ),
+    "prefill-with-a-refusal": (
+        [HI, {"role": "assistant", "refusal": "no"}],
+        "messages[1]",
+        "invalid_value",
+        "prefill",
+    ),
+    "prefill-and-an-empty-message": (
+        [HI, YO, user("")],
+        "messages[2]",
+        "invalid_value",
+        "prefill",
+    ),
+    # -- calls and their results -----------------------------------------------------------------
+    "a-call-without-a-result": (
+        [HI, calling("c1")],
+        "messages[1]",
+        "missing_tool_result",
+        "c1",
+    ),
+    "a-user-message-before-the-result": (
+        [HI, calling("c1"), HI, result("c1")],
+        "messages[2]",
+        "missing_tool_result",
+        "c1",
+    ),
+    "an-empty-user-message-before-the-result": (
+        [HI, calling("c1"), user(""), result("c1")],
+        "messages[2]",
+        "missing_tool_result",
+        "c1",
+    ),
+    "a-system-message-before-the-result": (
+        [HI, calling("c1"), system("x"), result("c1")],
+        "messages[2]",
+        "missing_tool_result",
+        "c1",
+    ),
+    "an-assistant-message-before-the-result": (
+        [HI, calling("c1"), YO, result("c1")],
+        "messages[2]",
+        "missing_tool_result",
+        "c1",
+    ),
+    "one-of-two-results": (
+        [HI, calling("c1", "c2"), result("c2"), HI],
+        "messages[3]",
+        "missing_tool_result",
+        "before it: c1.",
+    ),
+    "one-of-two-results-at-the-end": (
+        [HI, calling("c1", "c2"), result("c1")],
+        "messages[2]",
+        "missing_tool_result",
+        "before it: c2.",
+    ),
+    "none-of-two-results": (
+        [HI, calling("c1", "c2"), HI],
+        "messages[2]",
+        "missing_tool_result",
+        "c1, c2",
+    ),
+    "a-function-call-without-a-result": (
+        [HI, legacy(), HI],
+        "messages[2]",
+        "missing_tool_result",
+        "call_legacy_1",
+    ),
+    "a-result-without-a-call": (
+        [HI, result("c1")],
+        "messages[1].tool_call_id",
+        "invalid_value",
+        "'c1' answers no call",
+    ),
+    "a-result-first": (
+        [result("c1"), HI],
+        "messages[0].tool_call_id",
+        "invalid_value",
+        "answers no call",
+    ),
+    "a-result-of-another-call": (
+        [HI, calling("c1"), result("c2")],
+        "messages[2].tool_call_id",
+        "invalid_value",
+        "'c2'",
+    ),
+    "a-result-twice": (
+        [HI, calling("c1"), result("c1"), result("c1")],
+        "messages[3].tool_call_id",
+        "invalid_value",
+        "'c1' answers no call",
+    ),
+    "a-result-of-an-earlier-call": (
+        [HI, calling("c1"), result("c1"), calling("c2"), result("c1")],
+        "messages[4].tool_call_id",
+        "invalid_value",
+        "'c1' answers no call",
+    ),
+    "an-id-twice": (
+        [HI, TWICE, result("c1")],
+        "messages[1].tool_calls[1].id",
+        "invalid_value",
+        "used twice",
+    ),
+    "a-function-message-without-a-call": (
+        [HI, function()],
+        "messages[1].name",
+        "invalid_value",
+        "'look' answers no call",
+    ),
+    "a-function-message-of-another-name": (
+        [HI, legacy("find"), function("look")],
+        "messages[2].name",
+        "invalid_value",
+        "'look'",
+    ),
+    "a-function-message-twice": (
+        [HI, legacy(), function(), function()],
+        "messages[3].name",
+        "invalid_value",
+        "'look'",
+    ),
+    # -- their fields ----------------------------------------------------------------------------
+    "tool-calls-an-object": (
+        [HI, {**YO, "tool_calls": {}}],
+        "messages[1].tool_calls",
+        "invalid_type",
+        "an array",
+    ),
+    "tool-calls-a-string": (
+        [HI, {**YO, "tool_calls": "c1"}],
+        "messages[1].tool_calls",
+        "invalid_type",
+        "an array",
+    ),
+    "a-call-is-null": (
+        [HI, {**YO, "tool_calls": [None]}],
+        "messages[1].tool_calls[0]",
+        "invalid_type",
+        "expected an object",
+    ),
+    "a-call-without-an-id": (
+        [HI, {**YO, "tool_calls": [{"function": {}}]}],
+        "messages[1].tool_calls[0].id",
+        "missing_required_parameter",
+        "missing",
+    ),
+    "a-call-without-a-function": (
+        [HI, {**YO, "tool_calls": [{"id": "c1", "type": "custom", "custom": {}}]}],
+        "messages[1].tool_calls[0].function",
+        "missing_required_parameter",
+        "missing",
+    ),
+    "a-call-without-a-name": (
+        [HI, {**YO, "tool_calls": [{"id": "c1", "function": {"arguments": ""}}]}],
+        "messages[1].tool_calls[0].function.name",
+        "missing_required_parameter",
+        "missing",
+    ),
+    "an-id-is-a-number": (
+        [HI, calling("c1", 7)],
+        "messages[1].tool_calls[1].id",  # type: ignore[arg-type]
+        "invalid_type",
+        "expected a string",
+    ),
+    "an-id-with-nul": (
+        [HI, calling("c\0")],
+        "messages[1].tool_calls[0].id",
+        "invalid_value",
+        "NUL",
+    ),
+    "arguments-an-object": (
+        [HI, calling("c1", arguments={})],
+        ARGUMENTS,
+        "invalid_type",
+        "expected a string",
+    ),
+    "arguments-null": (
+        [HI, calling("c1", arguments=None)],
+        ARGUMENTS,
+        "invalid_type",
+        "got null",
+    ),
+    "arguments-no-json": (
+        [HI, calling("c1", arguments="{a:1}")],
+        ARGUMENTS,
+        "invalid_value",
+        "must be a string that holds a JSON object",
+    ),
+    "arguments-no-object": (
+        [HI, calling("c1", arguments="[1]")],
+        ARGUMENTS,
+        "invalid_value",
+        "it is an array",
+    ),
+    "arguments-nan": (
+        [HI, calling("c1", arguments='{"a": NaN}')],
+        ARGUMENTS,
+        "invalid_value",
+        "NaN",
+    ),
+    "arguments-beyond-float": (
+        [HI, calling("c1", arguments='{"a": [-1e999]}')],
+        ARGUMENTS,
+        "invalid_value",
+        "JSON object",
+    ),
+    "arguments-with-5000-digits": (
+        [HI, calling("c1", arguments='{"a": ' + "9" * 5000 + "}")],
+        ARGUMENTS,
+        "invalid_value",
+        "thousands of digits",
+    ),
+    "arguments-with-half-a-surrogate-pair": (
+        [HI, calling("c1", arguments='{"a": {"b": "\\ud83d"}}')],
+        ARGUMENTS,
+        "invalid_value",
+        "JSON object",
+    ),
+    "arguments-with-half-a-surrogate-pair-as-a-key": (
+        [HI, calling("c1", arguments='{"\\ude00": 1}')],
+        ARGUMENTS,
+        "invalid_value",
+        "JSON object",
+    ),
+    "arguments-too-deep": (
+        [HI, calling("c1", arguments='{"a":' * 101 + "1" + "}" * 101)],
+        ARGUMENTS,
+        "invalid_value",
+        "100 levels",
+    ),
+    "arguments-much-too-deep": (
+        [HI, calling("c1", arguments="[" * 100_000)],
+        ARGUMENTS,
+        "invalid_value",
+        "100 levels",
+    ),
+    "the-arguments-of-the-second-call": (
+        [
+            HI,
+            {
+                "role": "assistant",
+                "tool_calls": [
+                    {"id": "c1", "function": {"name": "f", "arguments": "{}"}},
+                    {"id": "c2", "function": {"name": "f", "arguments": "x"}},
+                ],
+            },
+        ],
+        "messages[1].tool_calls[1].function.arguments",
+        "invalid_value",
+        "JSON object",
+    ),
+    "function-call-a-string": (
+        [HI, {**YO, "function_call": "look"}],
+        "messages[1].function_call",
+        "invalid_type",
+        "expected an object",
+    ),
+    "function-call-arguments": (
+        [HI, legacy(arguments="null")],
+        "messages[1].function_call.arguments",
+        "invalid_value",
+        "it is null",
+    ),
+    "function-message-without-a-name": (
+        [HI, legacy(), {"role": "function", "content": "x"}],
+        "messages[2].name",
+        "missing_required_parameter",
+        "missing",
+    ),
+    "function-message-without-content": (
+        [HI, legacy(), {"role": "function", "name": "look"}],
+        "messages[2].content",
+        "missing_required_parameter",
+        "missing",
+    ),
+    "function-message-in-parts": (
+        [HI, legacy(), function(content=[text("a")])],
+        "messages[2].content",
+        "invalid_type",
+        "expected a string",
+    ),
+    "a-result-without-an-id": (
+        [HI, calling("c1"), {"role": "tool", "content": "x"}],
+        "messages[2].tool_call_id",
+        "missing_required_parameter",
+        "missing",
+    ),
+    "a-result-with-a-number": (
+        [HI, calling("c1"), result(1)],
+        "messages[2].tool_call_id",
+        "invalid_type",
+        "a string",
+    ),
+    "a-result-without-content": (
+        [HI, calling("c1"), {"role": "tool", "tool_call_id": "c1"}],
+        "messages[2].content",
+        "missing_required_parameter",
+        "missing",
+    ),
+    "a-result-that-is-an-object": (
+        [HI, calling("c1"), result("c1", {"a": 1})],
+        "messages[2].content",
+        "invalid_type",
+        "expected a string or an array of content parts, but got an object",
+    ),
+}
+
+
+@pytest.mark.parametrize(("messages", "param", "code", "fragment"), REFUSED.values(), ids=REFUSED)
+def test_a_fault_names_its_place(messages: Any, param: str, code: str, fragment: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        decode(json.dumps({"messages": messages}).encode())
+    error = caught.value
+    assert (error.status, error.param, error.code) == (400, param, code)
+    assert fragment in error.message
+
+
+@pytest.mark.parametrize(
+    "message", [user("x"), system("x"), assistant("x")], ids=lambda m: m["role"]
+)
+def test_five_megabytes_of_words(message: dict[str, Any]) -> None:
+    long = "x\u00e9\n" * 1_250_000
+    turn = decode(json.dumps({"messages": [HI, {**message, "content": long}, HI]}).encode()).turn
+    assert rows(turn) == [SAID, (message["role"], long), SAID]
+
+
+def test_many_messages() -> None:
+    turn = ask(*[HI, calling("c1"), result("c1"), YO] * 2_000, HI).turn
+    assert len(turn.messages) == 8_001
+
+
+def test_decoding_remembers_nothing() -> None:
+    asked = body(HI, legacy(), function(), calling("c1"), result("c1"))
+    assert decode(asked) == decode(asked)

@@ -1,0 +1,415 @@
+"""The parameters beside ``messages``: honoured, changed, ignored by name, or refused by name."""
+
+import json
+from typing import Any
+
+import attrs
+import pytest
+from openai_bodies import HI, ask, body
+
+from bridge.core.conversation import Sampling
+from bridge.core.errors import InvalidRequest, UnsupportedParameter
+from bridge.dialects.openai_chat import ChatRequest, decode
+from bridge.dialects.openai_chat.models import IGNORED, NEUTRAL, WireRequest
+
+HUGE = 10**400
+
+PLAIN = ask(HI)
+
+
+def seen(asked: ChatRequest) -> dict[str, Any]:
+    """What differs from a request with nothing but ``messages``."""
+    flat = {
+        **attrs.asdict(asked, recurse=False),
+        **attrs.asdict(asked.turn, recurse=False),
+        **attrs.asdict(asked.turn.sampling, recurse=False),
+    }
+    plain = {
+        **attrs.asdict(PLAIN, recurse=False),
+        **attrs.asdict(PLAIN.turn, recurse=False),
+        **attrs.asdict(PLAIN.turn.sampling, recurse=False),
+    }
+    wholes = {"turn", "sampling"}
+    return {name: flat[name] for name in flat if flat[name] != plain[name] and name not in wholes}
+
+
+def test_a_request_with_messages_alone() -> None:
+    assert (PLAIN.stream, PLAIN.include_usage, PLAIN.ignored, PLAIN.changed) == (
+        False,
+        False,
+        (),
+        (),
+    )
+    assert (PLAIN.turn.model, PLAIN.turn.system, PLAIN.turn.owner) == (None, (), "")
+    assert PLAIN.turn.sampling == Sampling()
+
+
+# fields → what comes of them
+HONOURED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "model": ({"model": "gpt-4"}, {"model": "gpt-4"}),
+    "model-as-it-is-written": ({"model": " Opus/4 é"}, {"model": " Opus/4 é"}),
+    "model-empty": ({"model": ""}, {}),
+    "model-null": ({"model": None}, {}),
+    "stream": ({"stream": True}, {"stream": True}),
+    "stream-false": ({"stream": False}, {}),
+    "stream-null": ({"stream": None}, {}),
+    "usage": (
+        {"stream": True, "stream_options": {"include_usage": True}},
+        {"stream": True, "include_usage": True},
+    ),
+    "usage-false": ({"stream_options": {"include_usage": False}}, {}),
+    "usage-null": ({"stream_options": {"include_usage": None}}, {}),
+    "stream-options-empty": ({"stream_options": {}}, {}),
+    "stream-options-null": ({"stream_options": None}, {}),
+    "stream-options-unknown": ({"stream_options": {"include_obfuscation": False}}, {}),
+    "temperature-0": ({"temperature": 0}, {"temperature": 0.0}),
+    "temperature": ({"temperature": 0.7}, {"temperature": 0.7}),
+    "temperature-1": ({"temperature": 1}, {"temperature": 1.0}),
+    "temperature-null": ({"temperature": None}, {}),
+    "temperature-above-1": (
+        {"temperature": 1.01},
+        {"temperature": 1.0, "changed": ("temperature",)},
+    ),
+    "temperature-2": ({"temperature": 2}, {"temperature": 1.0, "changed": ("temperature",)}),
+    "top-p-0": ({"top_p": 0}, {"top_p": 0.0}),
+    "top-p": ({"top_p": 0.9}, {"top_p": 0.9}),
+    "top-p-1": ({"top_p": 1}, {"top_p": 1.0}),
+    "top-p-null": ({"top_p": None}, {}),
+    "max-tokens": ({"max_tokens": 1}, {"max_tokens": 1}),
+    "max-tokens-1.0": ({"max_tokens": 100.0}, {"max_tokens": 100}),
+    "max-tokens-null": ({"max_tokens": None}, {}),
+    "max-completion-tokens": ({"max_completion_tokens": 7}, {"max_tokens": 7}),
+    "max-completion-tokens-null": (
+        {"max_completion_tokens": None, "max_tokens": 5},
+        {"max_tokens": 5},
+    ),
+    "max-completion-tokens-wins": (
+        {"max_tokens": 5, "max_completion_tokens": 7},
+        {"max_tokens": 7},
+    ),
+    "stop": ({"stop": "END"}, {"stop": ("END",)}),
+    "stop-is-not-trimmed": ({"stop": "\nEND "}, {"stop": ("\nEND ",)}),
+    "stop-null": ({"stop": None}, {}),
+    "stop-none": ({"stop": []}, {}),
+    "stop-four": ({"stop": ["a", "b", "c", "d"]}, {"stop": ("a", "b", "c", "d")}),
+}
+
+
+@pytest.mark.parametrize(("fields", "wanted"), HONOURED.values(), ids=HONOURED)
+def test_honoured(fields: dict[str, Any], wanted: dict[str, Any]) -> None:
+    assert seen(ask(HI, **fields)) == wanted
+
+
+def test_numbers_become_what_the_turn_says_that_they_are() -> None:
+    sampling = ask(HI, temperature=1, top_p=1, max_tokens=5.0).turn.sampling
+    assert [type(value) for value in (sampling.temperature, sampling.top_p)] == [float, float]
+    assert type(sampling.max_tokens) is int
+
+
+# fields → param, code, a piece of the message
+REFUSED: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    "model-a-number": ({"model": 5}, "model", "invalid_type", "expected a string"),
+    "model-a-list": ({"model": ["opus"]}, "model", "invalid_type", "got an array"),
+    "model-nul": ({"model": "opus\0"}, "model", "invalid_value", "NUL"),
+    "model-half-a-pair": ({"model": "\udc00"}, "model", "invalid_value", "surrogate"),
+    "stream-1": ({"stream": 1}, "stream", "invalid_type", "expected a boolean, but got an integer"),
+    "stream-a-word": ({"stream": "true"}, "stream", "invalid_type", "got a string"),
+    "stream-options-a-list": (
+        {"stream_options": []},
+        "stream_options",
+        "invalid_type",
+        "an object",
+    ),
+    "stream-options-true": (
+        {"stream_options": True},
+        "stream_options",
+        "invalid_type",
+        "an object",
+    ),
+    "usage-1": (
+        {"stream_options": {"include_usage": 1}},
+        "stream_options.include_usage",
+        "invalid_type",
+        "expected a boolean",
+    ),
+    "temperature-below": ({"temperature": -0.1}, "temperature", "invalid_value", "between 0 and 2"),
+    "temperature-above": ({"temperature": 2.01}, "temperature", "invalid_value", "is 2.01"),
+    "temperature-huge": ({"temperature": HUGE}, "temperature", "invalid_value", "too large"),
+    "temperature-a-string": ({"temperature": "1"}, "temperature", "invalid_type", "a number"),
+    "temperature-true": ({"temperature": True}, "temperature", "invalid_type", "got a boolean"),
+    "temperature-a-list": ({"temperature": [1]}, "temperature", "invalid_type", "got an array"),
+    "top-p-below": ({"top_p": -1}, "top_p", "invalid_value", "between 0 and 1, but it is -1"),
+    "top-p-above": ({"top_p": 1.01}, "top_p", "invalid_value", "between 0 and 1, but it is 1.01"),
+    "top-p-huge": ({"top_p": -HUGE}, "top_p", "invalid_value", "too large"),
+    "top-p-a-string": ({"top_p": "1"}, "top_p", "invalid_type", "a number"),
+    "top-p-true": ({"top_p": True}, "top_p", "invalid_type", "got a boolean"),
+    "max-tokens-0": ({"max_tokens": 0}, "max_tokens", "invalid_value", "at least 1, but it is 0"),
+    "max-tokens-below": ({"max_tokens": -5}, "max_tokens", "invalid_value", "it is -5"),
+    "max-tokens-far-below": ({"max_tokens": -HUGE}, "max_tokens", "invalid_value", "at least 1"),
+    "max-tokens-a-fraction": ({"max_tokens": 1.5}, "max_tokens", "invalid_type", "an integer"),
+    "max-tokens-a-string": ({"max_tokens": "5"}, "max_tokens", "invalid_type", "got a string"),
+    "max-tokens-true": ({"max_tokens": True}, "max_tokens", "invalid_type", "got a boolean"),
+    "max-completion-tokens-0": (
+        {"max_completion_tokens": 0},
+        "max_completion_tokens",
+        "invalid_value",
+        "at least 1",
+    ),
+    "max-completion-tokens-0-beside-a-good-one": (
+        {"max_completion_tokens": 0, "max_tokens": 5},
+        "max_completion_tokens",
+        "invalid_value",
+        "at least 1",
+    ),
+    "max-tokens-0-beside-a-good-one": (
+        {"max_completion_tokens": 5, "max_tokens": 0},
+        "max_tokens",
+        "invalid_value",
+        "at least 1",
+    ),
+    "max-completion-tokens-a-string": (
+        {"max_completion_tokens": "5"},
+        "max_completion_tokens",
+        "invalid_type",
+        "an integer",
+    ),
+    "stop-five": ({"stop": list("abcde")}, "stop", "invalid_value", "up to 4 sequences, but"),
+    "stop-empty": ({"stop": ""}, "stop", "invalid_value", "more than white space"),
+    "stop-blank": ({"stop": "\n"}, "stop", "invalid_value", "more than white space"),
+    "stop-a-blank-one": ({"stop": ["a", " \t"]}, "stop[1]", "invalid_value", "more than white"),
+    "stop-a-number": (
+        {"stop": 5},
+        "stop",
+        "invalid_type",
+        "expected a string or an array of strings, but got an integer",
+    ),
+    "stop-an-object": ({"stop": {}}, "stop", "invalid_type", "got an object"),
+    "stop-false": ({"stop": False}, "stop", "invalid_type", "got a boolean"),
+    "stop-numbers": ({"stop": ["a", 5]}, "stop[1]", "invalid_type", "expected a string"),
+    "stop-nulls": ({"stop": [None]}, "stop[0]", "invalid_type", "got null"),
+    "stop-lists": ({"stop": [["a"]]}, "stop[0]", "invalid_type", "got an array"),
+    "stop-nul": ({"stop": ["a", "b\0"]}, "stop[1]", "invalid_value", "NUL"),
+}
+
+
+@pytest.mark.parametrize(("fields", "param", "code", "fragment"), REFUSED.values(), ids=REFUSED)
+def test_refused(fields: dict[str, Any], param: str, code: str, fragment: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        ask(HI, **fields)
+    error = caught.value
+    assert (error.status, error.param, error.code) == (400, param, code)
+    assert fragment in error.message
+
+
+# -- fields that would change the answer ---------------------------------------------------------
+
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
+
+# name → values that ask for nothing, values that ask for something
+ASKS: dict[str, tuple[list[Any], list[Any]]] = {
+    "n": ([1], [2, 0, -1, "1", True, [], HUGE]),
+    "logprobs": ([False], [True, 1, "false"]),
+    "top_logprobs": ([0], [1, 20, False, "0"]),
+    "logit_bias": ([{}], [{"50256": -100}, 5, "x"]),
+    "modalities": ([["text"]], [["text", "audio"], ["audio"], [], "text", {}]),
+    "audio": ([{}], [{"voice": "alloy", "format": "wav"}, True]),
+    "prediction": ([{}], [{"type": "content", "content": "x"}, "x"]),
+    "web_search_options": ([], [{}, {"search_context_size": "low"}, False]),
+    "tools": ([[]], [[TOOL], "f", TOOL, 5, True]),
+    "tool_choice": (["none", "auto"], ["required", "", {"type": "function"}, [], 0, "AUTO"]),
+    "functions": ([[]], [[{"name": "f"}], "f", 1]),
+    "function_call": (["none", "auto"], [{"name": "f"}, "f", [], False]),
+    "response_format": (
+        [{"type": "text"}],
+        [
+            {"type": "json_object"},
+            {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}},
+            {},
+            "text",
+            {"type": "text", "strict": True},
+        ],
+    ),
+    "reasoning_effort": ([], ["none", "low", "high", "", 0, False]),
+    "session_id": ([], ["s1", "", 0, {}]),
+    "enable_tools": ([False], [True, 0, "false", []]),
+}
+
+
+def test_every_such_field_has_a_row() -> None:
+    assert ASKS.keys() == NEUTRAL.keys()
+
+
+NEUTRAL_ROWS = [
+    pytest.param(name, value, id=f"{name}={json.dumps(value)}")
+    for name, (neutral, _) in ASKS.items()
+    for value in (None, *neutral)
+]
+ASKING_ROWS = [
+    pytest.param(name, value, id=f"{name}={json.dumps(value)[:40]}")
+    for name, (_, asking) in ASKS.items()
+    for value in asking
+]
+
+
+@pytest.mark.parametrize(("name", "value"), NEUTRAL_ROWS)
+def test_a_neutral_value_is_accepted_in_silence(name: str, value: Any) -> None:
+    assert seen(ask(HI, **{name: value})) == {}
+
+
+@pytest.mark.parametrize(("name", "value"), ASKING_ROWS)
+def test_what_would_change_the_answer_is_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(UnsupportedParameter) as caught:
+        ask(HI, **{name: value})
+    error = caught.value
+    assert (error.status, error.param, error.code) == (400, name, "unsupported_parameter")
+    assert f"'{name}'" in error.message
+
+
+# -- fields without an effect --------------------------------------------------------------------
+
+# name → values that ask for nothing (null does too), values that do
+NO_EFFECT: dict[str, tuple[list[Any], list[Any]]] = {
+    "seed": ([], [0, 42, "x"]),
+    "presence_penalty": ([0, 0.0], [0.5, -2, False]),
+    "frequency_penalty": ([0, 0.0], [0.5, HUGE]),
+    "user": ([], ["ann", ["a"]]),
+    "metadata": ([{}], [{"a": "b"}]),
+    "store": ([False], [True]),
+    "service_tier": (["auto", "default"], ["flex", "priority"]),
+    "parallel_tool_calls": ([True], [False, 1]),
+    "prompt_cache_key": ([], ["k"]),
+    "prompt_cache_retention": ([], ["24h"]),
+    "safety_identifier": ([], ["a"]),
+    "verbosity": (["medium"], ["low", {"a": [1]}]),
+}
+
+
+def test_every_ignored_field_has_a_row() -> None:
+    assert NO_EFFECT.keys() == IGNORED.keys()
+
+
+@pytest.mark.parametrize("name", NO_EFFECT)
+def test_an_ignored_field_is_named_where_it_asks_for_something(name: str) -> None:
+    nothing, something = NO_EFFECT[name]
+    for value in (None, *nothing):
+        assert seen(ask(HI, **{name: value})) == {}, value
+    for value in something:
+        assert seen(ask(HI, **{name: value})) == {"ignored": (name,)}, value
+
+
+@pytest.mark.parametrize("value", [None, 0, False, "", [], {}, "x", [[]], HUGE], ids=repr)
+def test_an_unknown_field_is_named_whatever_it_holds(value: Any) -> None:
+    assert seen(ask(HI, guided_json=value)) == {"ignored": ("guided_json",)}
+
+
+def test_ignored_fields_come_in_the_order_of_the_request() -> None:
+    asked = ask(HI, zeta=1, user="ann", stream=True, alpha=2, seed=None, temperature=2)
+    assert (asked.ignored, asked.changed) == (("zeta", "user", "alpha"), ("temperature",))
+
+
+STRANGE = ["", "a\r\nb: c", "\0", "\ud800", "é", "x" * 10_000, "messages ", "__class__", "self"]
+
+
+@pytest.mark.parametrize("name", STRANGE, ids=lambda name: ascii(name[:12]))
+def test_a_strange_name_is_a_name(name: str) -> None:
+    assert ask(HI, **{name: 1}).ignored == (name,)
+
+
+def test_a_field_is_in_one_list_only() -> None:
+    honoured = {field.name for field in attrs.fields(WireRequest)}
+    assert not honoured & NEUTRAL.keys()
+    assert not honoured & IGNORED.keys()
+    assert not NEUTRAL.keys() & IGNORED.keys()
+
+
+# -- whole bodies --------------------------------------------------------------------------------
+
+# what the body is like is test_dialects_wire.py's; here, that decode says the same
+BODIES: dict[str, tuple[bytes, str | None, str, str]] = {
+    "nothing": (b"", None, "invalid_json", "not valid JSON"),
+    "no-object": (b"[]", None, "invalid_type", "must be a JSON object, but it is an array"),
+    "no-utf-8": (b'{"messages": "\xff"}', None, "invalid_json", "not UTF-8"),
+    "a-bom": (b"\xef\xbb\xbf" + body(), None, "invalid_json", "BOM"),
+    "cut": (body()[:-1], None, "invalid_json", "not valid JSON"),
+    "too-deep": (
+        body(metadata=json.loads("[" * 100 + "]" * 100)),
+        None,
+        "invalid_json",
+        "more than 100 levels",
+    ),
+    "much-too-deep": (
+        b'{"messages": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        None,
+        "invalid_json",
+        "more than 100 levels",
+    ),
+    "nan-in-a-field-without-an-effect": (
+        b'{"seed": NaN, ' + body()[1:],
+        None,
+        "invalid_json",
+        "NaN is not JSON",
+    ),
+    "infinity": (b'{"top_p": Infinity, ' + body()[1:], None, "invalid_json", "Infinity"),
+    "a-number-beyond-float": (
+        b'{"temperature": 1e999, ' + body()[1:],
+        "temperature",
+        "invalid_value",
+        "too large",
+    ),
+    "no-integer-beyond-float": (
+        b'{"max_tokens": 1e999, ' + body()[1:],
+        "max_tokens",
+        "invalid_type",
+        "an integer",
+    ),
+    "5000-digits": (b'{"n": ' + b"1" * 5000 + b"}", None, "invalid_json", "thousands of digits"),
+    "no-messages": (b"{}", "messages", "missing_required_parameter", "'messages': is missing."),
+    "a-body-for-responses": (
+        b'{"model": "gpt-4o", "input": "hi", "tools": [1]}',
+        "messages",
+        "missing_required_parameter",
+        "/v1/responses",
+    ),
+    "a-model-of-5-megabytes": (
+        body(model=["x" * 5_000_000]),
+        "model",
+        "invalid_type",
+        "expected a string, but got an array",
+    ),
+    "doubled-messages-field": (
+        b'{"messages": [{"role": "user", "content": "hi"}], "messages": []}',
+        "messages",
+        "empty_array",
+        "at least one",
+    ),
+}
+
+
+@pytest.mark.parametrize(("raw", "param", "code", "fragment"), BODIES.values(), ids=BODIES)
+def test_a_bad_body(raw: bytes, param: str | None, code: str, fragment: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        decode(raw)
+    error = caught.value
+    assert (error.status, error.param, error.code) == (400, param, code)
+    assert fragment in error.message
+    assert len(error.message) < 400
+
+
+def test_input_beside_messages_is_only_an_unknown_field() -> None:
+    assert seen(ask(HI, input="hi")) == {"ignored": ("input",)}
+
+
+def test_of_doubled_fields_the_last_counts() -> None:
+    raw = b'{"model": 5, "model": "b", ' + body()[1:]
+    assert decode(raw).turn.model == "b"
+
+
+def test_as_deep_as_may_be() -> None:
+    metadata = json.loads("[" * 99 + "]" * 99)
+    assert ask(HI, metadata=metadata).ignored == ("metadata",)
+
+
+def test_what_is_unsupported_is_told_before_what_is_mistyped() -> None:
+    with pytest.raises(UnsupportedParameter) as caught:
+        decode(b'{"messages": 5, "n": 2}')
+    assert caught.value.param == "n"
