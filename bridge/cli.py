@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -90,9 +91,13 @@ def announce(settings: Settings, listening: "Listening") -> None:
     from bridge.web.keys import ENGINE
 
     login = listening.app[ENGINE].login
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{host}:{listening.port}"
+    everywhere = settings.host in {"0.0.0.0", "::"}  # noqa: S104 - compared, not listened on
+    host = "127.0.0.1" if everywhere else settings.host
+    url = f"http://[{host}]" if ":" in host else f"http://{host}"
+    url = f"{url}:{listening.port}"
     lines = [f"bridge {__version__} listens on {url}"]
+    if everywhere:
+        lines.append("… and on every other address of this machine.")
     if settings.port is None and listening.port != 8000:
         lines.append(f"Port 8000 is taken; this is the next free one: {listening.port}.")
     if settings.demo:
@@ -102,7 +107,8 @@ def announce(settings: Settings, listening: "Listening") -> None:
     else:
         lines += [
             "Claude Code is not logged in on this machine, so chat requests will get 503.",
-            "Run `claude login`, or set ANTHROPIC_API_KEY (or Bedrock or Vertex credentials).",
+            f"Log in with `{_claude(listening)} auth login` (`claude login` in older versions),",
+            "or set ANTHROPIC_API_KEY, or Bedrock or Vertex credentials.",
             "To try the server without a login: bridge --demo",
         ]
         if login.error:
@@ -112,6 +118,13 @@ def announce(settings: Settings, listening: "Listening") -> None:
     lines.append(f"OpenAI base URL: {url}/v1   Ctrl-C stops.")
     click.echo("\n".join(lines), err=False)
     sys.stdout.flush()
+
+
+def _claude(listening: "Listening") -> str:
+    """What to type for Claude Code: its name, or where it is when no shell would find it."""
+    from bridge.web.keys import ENGINE
+
+    return "claude" if shutil.which("claude") else str(listening.app[ENGINE].cli)
 
 
 def configure_logging(*, verbose: bool) -> None:

@@ -159,6 +159,15 @@ class Settings:
         switch=True,
         help="Answer from the built-in demo model: no login, no cost, nothing leaves the machine.",
     )
+    demo_pace: float = _knob(
+        0.025,
+        "--demo-pace",
+        env=("BRIDGE_DEMO_PACE",),
+        group="Server",
+        parse=_seconds(0, 10),
+        metavar="SECONDS",
+        help="Time between two words of the demo model.",
+    )
     api_keys: tuple[str, ...] = _knob(
         (),
         "--api-key",
@@ -168,8 +177,8 @@ class Settings:
         metavar="KEY[,KEY…]",
         default_text="none: anyone who reaches the port may use it",
         secret=True,
-        help="Keys that clients must send, as Bearer token or x-api-key. Prefer the environment: "
-        "other users of the machine can read a command line.",
+        help="Keys, one or several, of which clients must send one, as Bearer token or x-api-key. "
+        "Prefer the environment: other users of the machine can read a command line.",
     )
     insecure: bool = _knob(
         False,
@@ -205,7 +214,7 @@ class Settings:
         group="Models",
         parse=parse_model_map,
         metavar="JSON",
-        default_text="gpt-4 → opus, gpt-4o → sonnet, gpt-4o-mini → haiku …",
+        default_text="none; built in are gpt-4 → opus, gpt-4o → sonnet, gpt-4o-mini → haiku …",
         help="Names that clients use, mapped to models; added to the built-in map, and stronger.",
     )
     max_concurrent: int = _knob(
@@ -219,6 +228,7 @@ class Settings:
     )
     pool_size: int = _knob(
         1,
+        "--pool-size",
         "--workers",
         "-w",
         env=("POOL_SIZE",),
@@ -284,15 +294,6 @@ class Settings:
         metavar="FILE",
         default_text="the one inside claude-agent-sdk",
         help="The Claude Code program to run.",
-    )
-    demo_pace: float = _knob(
-        0.025,
-        "--demo-pace",
-        env=("BRIDGE_DEMO_PACE",),
-        group="Server",
-        parse=_seconds(0, 10),
-        metavar="SECONDS",
-        help="Time between two words of the demo model.",
     )
     verbose: bool = _knob(
         False,

@@ -94,6 +94,10 @@ class Engine:
                 self._take_login(login)
             return self.login
 
+    async def current_login(self) -> Login:
+        """The login as it is known; while there is none, whether somebody has logged in since."""
+        return self.login if self.login.logged_in else await self.refresh_login()
+
     def _take_login(self, login: Login) -> None:
         changed, self.login = login != self.login, login
         if not changed:
@@ -152,10 +156,8 @@ class Engine:
     async def _plan(self, turn: Turn) -> TurnPlan:
         if self._stopping:
             raise ShuttingDown("The server is shutting down. Send the request again later.")
-        if not self.login.logged_in:
-            login = await self.refresh_login()
-            if not login.logged_in:
-                raise NotLoggedIn(LOGIN_ADVICE)
+        if not (await self.current_login()).logged_in:
+            raise NotLoggedIn(LOGIN_ADVICE)
         names = await self.known_names()
         return TurnPlan(
             system=turn.system,

@@ -77,6 +77,10 @@ class Pool:
         for process in list(self._given):
             self.discard(process)
         self.drop_ready()
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until nothing goes on in the background: all reaped, all refilled."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 

@@ -74,6 +74,7 @@ class CliProcess:
         self._running: _Running | None = None
         self._pump_task: asyncio.Task[None] | None = None
         self._driver: asyncio.Task[None] | None = None
+        self._unwanted = False
 
     @property
     def alive(self) -> bool:
@@ -122,6 +123,7 @@ class CliProcess:
 
     def kill(self) -> None:
         """End the process at once. It can't call the model any more."""
+        self._unwanted = True
         self._transport.kill()
 
     async def aclose(self) -> None:
@@ -186,12 +188,13 @@ class CliProcess:
             self._ready.exception()  # looked at: nobody may be waiting
         if self._running is None or self._running.translator.ended:
             return
-        log.warning(
-            "the Claude Code process %s was lost: %s %s",
-            self.pid,
-            error or "it ended",
-            " | ".join(self._transport.stderr_tail),
-        )
+        if not self._unwanted:
+            log.warning(
+                "the Claude Code process %s was lost: %s %s",
+                self.pid,
+                error or "it ended",
+                " | ".join(self._transport.stderr_tail),
+            )
         self._running.emit(
             self._running.translator.lost(
                 "The Claude Code process ended in the middle of the turn. Send the request again."

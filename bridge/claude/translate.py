@@ -56,9 +56,9 @@ UNTOLD_WAIT = 30
 """Seconds to wait before trying again where the model's side names none."""
 
 LOGIN_ADVICE = (
-    "Claude Code is not logged in on the server. Run `claude login` there (or set "
-    "ANTHROPIC_API_KEY, or Bedrock or Vertex credentials) and try again; `bridge --demo` works "
-    "without a login."
+    "Claude Code is not logged in on the server. Log in there with `claude auth login` (`claude "
+    "login` in older versions), or set ANTHROPIC_API_KEY, or Bedrock or Vertex credentials; then "
+    "send the request again. `bridge --demo` works without a login."
 )
 
 
@@ -311,8 +311,8 @@ def upstream_error(
         case 401 | 403:
             return errors.UpstreamRefusedLogin(
                 f"The model's side refused the server's own login ({status}); your key is not at "
-                f"fault. Whoever runs the server should run `claude login` again or check its API "
-                f"key.{said}"
+                f"fault. Whoever runs the server should log in again (`claude auth login`) or "
+                f"check its API key.{said}"
             )
         case 404:
             return errors.ModelNotFound(
@@ -327,7 +327,10 @@ def upstream_error(
                 retry_after=retry_after or UNTOLD_WAIT,
             )
         case int() if 400 <= status < 500:
-            return errors.InvalidRequest(words or f"The model's side answered {status}.")
+            named = re.search(r"\b(temperature|top_p|max_tokens|stop)(_sequences)?\b", words)
+            return errors.InvalidRequest(
+                words or f"The model's side answered {status}.", param=named[1] if named else None
+            )
         case int():
             return errors.Unavailable(
                 f"The model's side is overloaded or in trouble ({status}). Try again later.{said}",

@@ -77,7 +77,7 @@ class CliTransport(Transport):
             return
         loop = asyncio.get_running_loop()
         try:
-            transport, pipes = await loop.subprocess_exec(
+            _, pipes = await loop.subprocess_exec(
                 lambda: _Pipes(self._on_line, self._on_end),
                 *_launched(self._command.argv),
                 stdin=asyncio.subprocess.PIPE,
@@ -89,7 +89,6 @@ class CliTransport(Transport):
             )
         except OSError as error:
             raise CLIConnectionError(f"Claude Code can't be started: {error}") from error
-        pipes.attach(transport)
         self._pipes = pipes
 
     def add_to_initialize(self, **fields: Any) -> None:
@@ -240,11 +239,6 @@ class _Pipes(asyncio.SubprocessProtocol):
         self.gone = asyncio.Event()
         self.pid = 0
 
-    def attach(self, process: asyncio.SubprocessTransport) -> None:
-        stdin = process.get_pipe_transport(0)
-        assert isinstance(stdin, asyncio.WriteTransport)  # noqa: S101 - we asked for a pipe
-        self._process, self._stdin, self.pid = process, stdin, process.get_pid()
-
     async def write(self, data: bytes) -> None:
         if self._stdin is None or self._stdin.is_closing():
             raise CLIConnectionError("Claude Code no longer reads")
@@ -255,19 +249,29 @@ class _Pipes(asyncio.SubprocessProtocol):
         if self._killed or self.gone.is_set():
             return
         self._killed = True
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            # The group is the process's own (start_new_session), so this reaches its children.
-            os.killpg(self.pid, signal.SIGKILL)
+        self._kill_group()  # of the process's own (start_new_session), so with its children
         self._writable.set()
+
+    def _kill_group(self) -> None:
+        if self.pid > 0:  # 0 would be the group that we are in ourselves
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     # -- asyncio.SubprocessProtocol --------------------------------------------------------------
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.SubprocessTransport)  # noqa: S101 - asyncio's promise
+        stdin = transport.get_pipe_transport(0)
+        assert isinstance(stdin, asyncio.WriteTransport)  # noqa: S101 - we asked for a pipe
+        self._process, self._stdin, self.pid = transport, stdin, transport.get_pid()
+
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd != 1:
-            self.stderr.extend(data.decode(errors="replace").splitlines())
+            lines = data.decode(errors="replace").splitlines()
+            self.stderr.extend(line for line in lines if line.strip())
             return
-        *lines, rest = data.split(b"\n")
-        for line in lines:
+        *whole_lines, rest = data.split(b"\n")
+        for line in whole_lines:
             if self._killed:
                 return
             self._partial.append(line)
@@ -295,8 +299,7 @@ class _Pipes(asyncio.SubprocessProtocol):
 
     def process_exited(self) -> None:
         # A child of the process may still hold its pipes; without its parent it serves nobody.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        self._kill_group()
         self.gone.set()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -11,7 +11,8 @@ from aiohttp import web
 from bridge.settings import Settings
 from bridge.web import endpoints
 from bridge.web.assets import templates_folder
-from bridge.web.keys import DEMO, ENGINE, PING_SECONDS, SETTINGS, STARTED_AT
+from bridge.web.keyring import keyring
+from bridge.web.keys import DEMO, ENGINE, KEYRING, PING_SECONDS, SETTINGS, STARTED_AT
 from bridge.web.middlewares import ALL, add_headers
 from bridge.web.runtime import backend
 
@@ -32,6 +33,7 @@ def build_app(
     """
     app = web.Application(middlewares=ALL, client_max_size=settings.max_request_size)
     app[SETTINGS] = settings
+    app[KEYRING] = keyring(settings.api_keys)
     app[PING_SECONDS] = ping_seconds
     app[STARTED_AT] = int(time.time())
     endpoints.register(app)

@@ -34,7 +34,7 @@ async def get_model(request: web.Request) -> web.Response:
 
 async def _offered(request: web.Request) -> dict[str, str]:
     engine = request.app[ENGINE]
-    if not (await engine.refresh_login() if not engine.login.logged_in else engine.login).logged_in:
+    if not (await engine.current_login()).logged_in:
         raise NotLoggedIn(LOGIN_ADVICE)
     return (await engine.known_names()).offered()
 

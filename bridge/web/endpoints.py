@@ -59,8 +59,10 @@ def register(app: web.Application) -> None:
     app[ENDPOINTS] = table()
     for endpoint in app[ENDPOINTS]:
         for path in endpoint.paths:
-            route = app.router.add_route(endpoint.method, path, endpoint.handler)
+            routes = [app.router.add_route(endpoint.method, path, endpoint.handler)]
+            if endpoint.method == hdrs.METH_GET:
+                routes.append(app.router.add_route(hdrs.METH_HEAD, path, endpoint.handler))
             if endpoint.open:
-                open_routes.add(route)
+                open_routes.update(routes)
     open_routes.update(app.router.add_static("/static", static_folder()))
     app[OPEN_ROUTES] = frozenset(open_routes)

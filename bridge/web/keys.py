@@ -1,27 +1,17 @@
 """What the application and its requests carry, by typed key."""
 
 from aiohttp import web
-from attrs import frozen
 
 from bridge.claude.engine import Engine
 from bridge.demo import DemoUpstream
 from bridge.settings import Settings
 from bridge.web.endpoint import Endpoint
-
-
-@frozen(kw_only=True)
-class Principal:
-    """Who a request comes from: the identity of its API key, never the key itself.
-
-    Sessions, limits and usage belong to ``id``. Where no key is set everybody is ``local``.
-    """
-
-    id: str
-
+from bridge.web.keyring import Keyring, Principal
 
 SETTINGS = web.AppKey("settings", Settings)
 ENGINE = web.AppKey("engine", Engine)
 DEMO = web.AppKey("demo", DemoUpstream)  # there only with --demo
+KEYRING = web.AppKey("keyring", Keyring)
 STARTED_AT = web.AppKey("started_at", int)
 ENDPOINTS = web.AppKey("endpoints", tuple[Endpoint, ...])
 OPEN_ROUTES = web.AppKey("open_routes", frozenset[web.AbstractRoute])  # they need no key

@@ -10,11 +10,10 @@ from bridge.web.keys import ENDPOINTS, ENGINE, SETTINGS
 
 async def index(request: web.Request) -> web.Response:
     """``GET /``: what this is, whether it works, and how to use it."""
-    engine = request.app[ENGINE]
     context = {
         "version": __version__,
         "backend": backend_name(request.app),
-        "login": engine.login,
+        "login": await request.app[ENGINE].current_login(),
         "key_needed": bool(request.app[SETTINGS].api_keys),
         "base_url": f"{request.scheme}://{request.host}/v1",
         "endpoints": [endpoint for endpoint in request.app[ENDPOINTS] if endpoint.path != "/"],

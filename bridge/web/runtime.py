@@ -21,7 +21,7 @@ from bridge.claude.options import (
 )
 from bridge.claude.translate import RetryPolicy
 from bridge.demo import DemoUpstream
-from bridge.settings import Settings
+from bridge.settings import AuthMethod, Settings
 
 _NAME = re.compile(r"bridge-(\d+)-\w+")
 
@@ -117,9 +117,11 @@ def demo_environment(environ: Mapping[str, str], root: Path, url: str) -> dict[s
 
 def _require_login(settings: Settings, engine: Engine) -> None:
     if not engine.login.logged_in:
+        advice = "Log in with `claude auth login` (`claude login` in older versions), or choose "
         raise StartupError(
             f"CLAUDE_AUTH_METHOD={settings.auth_method} is chosen, but Claude Code is not logged "
-            "in that way. Run `claude login`, or choose another method."
+            f"in that way. {advice if settings.auth_method is AuthMethod.CLI else 'Choose '}"
+            "another method."
         )
 
 

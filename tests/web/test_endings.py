@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from conftest import Running, running
+from serving import Running, running
 
 from bridge.demo import Fault
 
@@ -92,8 +92,8 @@ FAILURES: dict[str, tuple[str, int, str, str, int]] = {
     # message → status, code, words in the message, upstream requests
     "an empty answer": ("[[empty]]", 502, "empty_answer", "empty", 1),
     "400": ("[[fail 400 the moon is wrong]]", 400, "", "the moon is wrong", 1),
-    "401": ("[[fail 401]]", 502, "upstream_authentication", "claude login", 1),
-    "403": ("[[fail 403]]", 502, "upstream_authentication", "claude login", 1),
+    "401": ("[[fail 401]]", 502, "upstream_authentication", "claude auth login", 1),
+    "403": ("[[fail 403]]", 502, "upstream_authentication", "claude auth login", 1),
     "404": ("[[fail 404]]", 404, "model_not_found", "model", 2),
     "413": ("[[fail 413]]", 413, "request_too_large", "too large", 1),
     "429": ("[[fail 429 retry-after 7]]", 429, "rate_limit_exceeded", "limits the rate", 1),

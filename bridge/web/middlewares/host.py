@@ -5,6 +5,7 @@ answers. It needs a name, so addresses are always allowed.
 """
 
 import ipaddress
+import re
 import socket
 
 from aiohttp import web
@@ -14,12 +15,14 @@ from bridge.core.errors import Forbidden
 from bridge.settings import Settings
 from bridge.web.keys import SETTINGS
 
+_HOST = re.compile(r"(\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+?))\.?(:\d{1,5})?")
+
 
 @web.middleware
 async def host(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request pass whose Host header names this server."""
-    header = request.headers.get("Host", "")
-    if header and not is_ours(header, request.app[SETTINGS]):
+    header = request.headers.get("Host")
+    if header is not None and not is_ours(header, request.app[SETTINGS]):
         raise Forbidden(
             f"The Host header names {header[:100]!r}, which is not a name of this server. Whoever "
             "runs it can add the name with ALLOWED_HOSTS.",
@@ -31,8 +34,10 @@ async def host(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def is_ours(header: str, settings: Settings) -> bool:
     """Whether a Host header's value names this server."""
-    name = header.lower().rstrip(".")
-    name = name[1 : name.find("]")] if name.startswith("[") else name.rsplit(":", 1)[0]
+    match = _HOST.fullmatch(header.lower())
+    if match is None:
+        return False
+    name = match["address"] or match["name"]
     allowed = {host.lower() for host in settings.allowed_hosts}
     if "*" in allowed or name in allowed or name in {"localhost", settings.host.lower()}:
         return True

@@ -1,0 +1,236 @@
+"""The pure parts of the Claude room: names, environment, settings of a turn, history."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.claude.history import script
+from bridge.claude.names import ListedModel, Names, own_default
+from bridge.claude.options import (
+    Launch,
+    choose_login,
+    flag_settings,
+    inherited_environment,
+    missing_for,
+)
+from bridge.core.conversation import Message, Role, Sampling, Text, ToolCall, ToolResult
+from bridge.core.errors import ModelNotFound
+from bridge.settings import AuthMethod, own_environment_names
+
+LISTED = (
+    ListedModel(value="default", resolved="claude-opus-9"),
+    ListedModel(value="opus", resolved="claude-opus-9"),
+    ListedModel(value="sonnet", resolved="claude-sonnet-9"),
+    ListedModel(value="haiku", resolved="claude-haiku-9"),
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "resolved"),
+    [
+        (None, None),
+        ("", None),
+        ("default", None),
+        ("opus", "claude-opus-9"),
+        ("claude-opus", "claude-opus-9"),
+        ("gpt-4", "claude-opus-9"),
+        ("gpt-4o", "claude-sonnet-9"),
+        ("gpt-3.5-turbo", "claude-haiku-9"),
+        ("claude-3.5-sonnet", "claude-sonnet-9"),
+        ("claude-sonnet-4-5-20250929", "claude-sonnet-4-5-20250929"),
+        ("claude-sonnet-4-5[1m]", "claude-sonnet-4-5[1m]"),
+        ("claude-opus-4@20250514", "claude-opus-4@20250514"),
+        ("us.anthropic.claude-x-v1:0", "us.anthropic.claude-x-v1:0"),
+        ("mine", "claude-haiku-9"),
+        ("gpt-4-turbo", "claude-opus-7"),
+        ("fable", "fable"),  # not listed: the CLI may know it
+    ],
+)
+def test_a_name_is_resolved(asked: str | None, resolved: str | None) -> None:
+    names = Names(model_map={"mine": "haiku", "gpt-4-turbo": "claude-opus-7"}, listed=LISTED)
+    assert names.resolve(asked) == resolved
+
+
+@pytest.mark.parametrize(
+    "asked", ["llama", "gpt-5", "claude", "CLAUDE-X", "claude-x; rm", "--help", "o/p"]
+)
+def test_a_name_that_nobody_knows(asked: str) -> None:
+    if asked == "claude":
+        assert Names(listed=LISTED).resolve(asked) == "claude-sonnet-9"
+        return
+    with pytest.raises(ModelNotFound):
+        Names(listed=LISTED).resolve(asked)
+
+
+def test_the_default_model() -> None:
+    assert Names(default="haiku", listed=LISTED).resolve(None) == "claude-haiku-9"
+    assert Names(default="haiku", listed=LISTED).resolve("opus") == "claude-opus-9"
+
+
+def test_offered_names_lead_to_listed_models() -> None:
+    offered = Names(model_map={"mine": "haiku", "lost": "claude-gone"}, listed=LISTED).offered()
+    assert offered["mine"] == "claude-haiku-9"
+    assert "default" not in offered
+    assert "lost" not in offered
+    assert set(offered.values()) == {model.resolved for model in LISTED}
+
+
+def test_the_persons_own_default_model(tmp_path: Path) -> None:
+    folder = tmp_path / ".claude"
+    folder.mkdir()
+    home = {"HOME": str(tmp_path)}
+    assert own_default(home) is None
+    (folder / "settings.json").write_text("{ broken")
+    assert own_default(home) is None
+    (folder / "settings.json").write_text('{"model": "opus", "hooks": {}}')
+    assert own_default(home) == "opus"
+    assert own_default({"CLAUDE_CONFIG_DIR": str(folder), "HOME": "/nowhere"}) == "opus"
+    assert own_default({**home, "ANTHROPIC_MODEL": "sonnet"}) == "sonnet"
+
+
+def test_the_environment_is_allow_listed() -> None:
+    passed = {
+        "PATH": "1",
+        "HOME": "1",
+        "LC_ALL": "1",
+        "ANTHROPIC_API_KEY": "1",
+        "CLAUDE_CONFIG_DIR": "1",
+        "AWS_PROFILE": "1",
+        "GOOGLE_APPLICATION_CREDENTIALS": "1",
+        "CLOUD_ML_REGION": "1",
+        "VERTEX_REGION_X": "1",
+        "https_proxy": "1",
+        "NODE_EXTRA_CA_CERTS": "1",
+    }
+    kept_back = {"OPENAI_API_KEY", "SSH_AUTH_SOCK", "CLAUDECODE", "LD_PRELOAD", "PWD", "TMPDIR"}
+    everything = passed | dict.fromkeys(kept_back | own_environment_names(), "secret")
+    assert inherited_environment(everything) == passed
+
+
+@pytest.mark.parametrize(
+    ("method", "kept", "gone"),
+    [
+        (None, {"CLAUDE_CODE_USE_BEDROCK", "ANTHROPIC_API_KEY"}, set()),
+        (
+            AuthMethod.CLI,
+            {"CLAUDE_CODE_OAUTH_TOKEN"},
+            {"ANTHROPIC_API_KEY", "CLAUDE_CODE_USE_BEDROCK"},
+        ),
+        (
+            AuthMethod.API_KEY,
+            {"ANTHROPIC_API_KEY"},
+            {"CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK"},
+        ),
+        (AuthMethod.BEDROCK, {"CLAUDE_CODE_USE_BEDROCK"}, {"ANTHROPIC_API_KEY"}),
+        (
+            AuthMethod.VERTEX,
+            {"CLAUDE_CODE_USE_VERTEX"},
+            {"CLAUDE_CODE_USE_BEDROCK", "ANTHROPIC_API_KEY"},
+        ),
+    ],
+)
+def test_a_chosen_login_is_the_one_used(
+    method: AuthMethod | None, kept: set[str], gone: set[str]
+) -> None:
+    environment = {
+        "ANTHROPIC_API_KEY": "1",
+        "CLAUDE_CODE_OAUTH_TOKEN": "1",
+        "CLAUDE_CODE_USE_BEDROCK": "1",
+    }
+    chosen = choose_login(environment, method)
+    assert kept <= set(chosen)
+    assert not gone & set(chosen)
+
+
+def test_what_is_missing_for_a_login() -> None:
+    assert missing_for(None, {}) is None
+    assert missing_for(AuthMethod.CLI, {}) is None
+    assert "ANTHROPIC_API_KEY" in (missing_for(AuthMethod.API_KEY, {}) or "")
+    assert missing_for(AuthMethod.API_KEY, {"ANTHROPIC_AUTH_TOKEN": "t"}) is None
+    assert missing_for(AuthMethod.BEDROCK, {"AWS_REGION": "eu"}) is None
+    project = {"ANTHROPIC_VERTEX_PROJECT_ID": "p"}
+    assert "CLOUD_ML_REGION" in (missing_for(AuthMethod.VERTEX, project) or "")
+
+
+def test_the_command_keeps_everything_private_out_of_sight(tmp_path: Path) -> None:
+    launch = Launch(
+        cli=Path("/cli"),
+        environment={"ANTHROPIC_API_KEY": "secret-key"},
+        workdir=tmp_path,
+        scratch=tmp_path,
+        simple=True,
+        cli_retries=3,
+    )
+    command = launch.command(tmp_path / "t")
+    assert "secret-key" not in " ".join(command.argv)
+    assert "secret-key" not in repr(launch)
+    assert command.argv[0] == "/cli"
+    assert command.env["TMPDIR"] == str(tmp_path / "t")
+    assert command.env["CLAUDE_CODE_SIMPLE"] == "1"
+    assert command.env["CLAUDE_CODE_MAX_RETRIES"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("sampling", "body"),
+    [
+        (Sampling(), {}),
+        (Sampling(temperature=0.0), {"temperature": 0.0}),
+        (
+            Sampling(top_p=0.5, max_tokens=3, stop=("a", "b")),
+            {"top_p": 0.5, "max_tokens": 3, "stop_sequences": ["a", "b"]},
+        ),
+    ],
+)
+def test_the_settings_of_a_turn_always_say_the_whole_sampling(
+    sampling: Sampling, body: dict[str, Any]
+) -> None:
+    settings = flag_settings(None, sampling)
+    assert json.loads(settings["env"]["CLAUDE_CODE_EXTRA_BODY"]) == body
+    assert "model" not in settings
+    assert flag_settings("m", sampling)["model"] == "m"
+
+
+def says(role: Role, *words: str) -> Message:
+    return Message(role=role, parts=tuple(Text(text=w) for w in words))
+
+
+def shape(line: dict[str, Any]) -> tuple[str, list[Any]]:
+    """A line's role and, for each block, its words or its id."""
+    message = line["message"]
+    assert message["role"] == line["type"]
+    return line["type"], [
+        block.get("text") or block.get("id") or block["tool_use_id"] for block in message["content"]
+    ]
+
+
+def test_a_history_is_told_as_what_it_is() -> None:
+    told = script(
+        [
+            says(Role.USER, "a", "b"),
+            says(Role.USER, "c"),
+            says(Role.ASSISTANT, "d"),
+            Message(role=Role.ASSISTANT, parts=(ToolCall(id="t1", name="f", arguments={"x": 1}),)),
+            says(Role.SYSTEM, "s"),
+            Message(
+                role=Role.USER,
+                parts=(ToolResult(call_id="t1", content=(Text(text="r"),), is_error=True),),
+            ),
+        ]
+    )
+    assert [shape(line) for line in told.earlier] == [
+        ("user", ["a", "b", "c"]),
+        ("assistant", ["d", "t1"]),
+    ]
+    assert shape(told.prompt) == (
+        "user",
+        ["t1", "<system-message>\ns\n</system-message>"],
+    )
+    assert [line.get("shouldQuery") for line in told.earlier] == [False, None]
+    assert "shouldQuery" not in told.prompt
+    assert told.prompt["client_composed"] is True
+    assert told.earlier[0]["client_composed"] is True
+    assert told.prompt["message"]["content"][0]["is_error"] is True
+    ids = [line["uuid"] for line in (*told.earlier, told.prompt)]
+    assert len(set(ids)) == len(ids)

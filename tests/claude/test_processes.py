@@ -1,0 +1,222 @@
+"""Faults of a process. Those that the real CLI can't be brought to are made by small programs."""
+
+import asyncio
+import os
+import sys
+import textwrap
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from claude_agent_sdk import CLIConnectionError, CLIJSONDecodeError
+from serving import Running, running
+
+from bridge.claude import process as process_module
+from bridge.claude import transport as transport_module
+from bridge.claude.account import read_login
+from bridge.claude.transport import CliTransport, Command
+
+SpawnProgram = Callable[[str], CliTransport]
+
+
+@pytest.fixture
+async def program(tmp_path: Path) -> AsyncIterator[SpawnProgram]:
+    """A transport on a Python program, given as its source."""
+    made: list[CliTransport] = []
+
+    def make(source: str) -> CliTransport:
+        path = tmp_path / f"program{len(made)}.py"
+        path.write_text("import json, os, sys, time\n" + textwrap.dedent(source))
+        command = Command(
+            argv=(sys.executable, "-u", str(path)), env={"PATH": os.environ["PATH"]}, cwd=tmp_path
+        )
+        made.append(CliTransport(command))
+        return made[-1]
+
+    yield make
+    for transport in made:
+        await transport.close()
+
+
+async def test_lines_come_whole_however_they_are_cut(program: SpawnProgram) -> None:
+    transport = program(
+        """
+        for piece in ('{"type":', '"a"}\\nnot a message\\n\\n{"ty', 'pe": "b"}', '\\n'):
+            sys.stdout.write(piece); sys.stdout.flush(); time.sleep(0.01)
+        print(json.dumps({"type": "control_response", "response": {"request_id": "?"}}))
+        print(json.dumps({"type": "c", "long": "x" * 3_000_000}))
+        """
+    )
+    await transport.connect()
+    messages = [message async for message in transport.read_messages()]
+    assert [message["type"] for message in messages] == ["a", "b", "control_response", "c"]
+    assert len(messages[-1]["long"]) == 3_000_000
+
+
+async def test_garbage_ends_the_process_with_an_error(program: SpawnProgram) -> None:
+    transport = program("print('{broken'); time.sleep(60)")
+    await transport.connect()
+    with pytest.raises(CLIJSONDecodeError):
+        [message async for message in transport.read_messages()]
+    assert not transport.is_ready()
+
+
+async def test_an_endless_line_ends_the_process(
+    program: SpawnProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_module, "MAX_LINE", 100_000)
+    transport = program("sys.stdout.write('{' + 'x' * 10_000_000); time.sleep(60)")
+    await transport.connect()
+    with pytest.raises(CLIConnectionError, match="100000"):
+        [message async for message in transport.read_messages()]
+
+
+async def test_an_early_end_is_an_error_for_whoever_initializes(program: SpawnProgram) -> None:
+    transport = program("print('no such option', file=sys.stderr); sys.exit(1)")
+    await transport.connect()
+    with pytest.raises(CLIConnectionError, match="before it was initialized"):
+        [message async for message in transport.read_messages()]
+    assert transport.stderr_tail == ("no such option",)
+    with pytest.raises(CLIConnectionError):
+        await transport.write("{}\n")
+
+
+async def test_control_requests_of_our_own(program: SpawnProgram) -> None:
+    transport = program(
+        """
+        for line in sys.stdin:
+            asked = json.loads(line)
+            kind = asked["request"]["subtype"]
+            if kind == "silent":
+                continue
+            ok = {"subtype": "success", "response": {"echo": asked["request"]}}
+            answer = {"subtype": "error", "error": "never heard of it"} if kind == "odd" else ok
+            answer["request_id"] = asked["request_id"]
+            print(json.dumps({"type": "control_response", "response": answer}))
+        """
+    )
+    await transport.connect()
+    reply = await transport.control({"subtype": "good", "x": 1}, timeout=10)
+    assert reply == {"echo": {"subtype": "good", "x": 1}}
+    with pytest.raises(CLIConnectionError, match="never heard of it"):
+        await transport.control({"subtype": "odd"}, timeout=10)
+    with pytest.raises(TimeoutError):
+        await transport.control({"subtype": "silent"}, timeout=0.05)
+    waiting = asyncio.create_task(transport.control({"subtype": "silent"}, timeout=10))
+    await asyncio.sleep(0)
+    transport.kill()
+    with pytest.raises(CLIConnectionError, match="ended"):
+        await waiting
+
+
+async def test_fields_are_added_to_initialize_and_to_nothing_else(program: SpawnProgram) -> None:
+    transport = program("for line in sys.stdin: print(line, end='')")
+    await transport.connect()
+    transport.add_to_initialize(systemPrompt=["be kind"])
+    for subtype in ("interrupt", "initialize", "initialize"):
+        await transport.write(f'{{"type": "x", "request": {{"subtype": "{subtype}"}}}}\n')
+    reader = transport.read_messages()
+    requests = [(await anext(reader))["request"] for _ in range(3)]
+    assert requests == [
+        {"subtype": "interrupt"},
+        {"subtype": "initialize", "systemPrompt": ["be kind"]},
+        {"subtype": "initialize"},
+    ]
+
+
+async def test_a_kill_reaches_the_children_too(program: SpawnProgram) -> None:
+    transport = program(
+        """
+        import subprocess
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        print(json.dumps({"type": "child", "pid": child.pid}))
+        time.sleep(600)
+        """
+    )
+    await transport.connect()
+    child = psutil.Process((await anext(transport.read_messages()))["pid"])
+    await transport.close()
+    await asyncio.to_thread(psutil.wait_procs, [child], 2)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+async def test_a_program_that_is_not_there(tmp_path: Path) -> None:
+    transport = CliTransport(Command(argv=("/nowhere",), env={}, cwd=tmp_path / "nor here"))
+    with pytest.raises(CLIConnectionError, match="can't be started"):
+        await transport.connect()
+    login = await read_login(Path("/nowhere"), {})
+    assert not login.logged_in
+    assert login.error
+
+
+async def test_a_process_killed_in_mid_turn_is_an_error_frame(server: Running) -> None:
+    messages = [{"role": "user", "content": "[[stall 2]] [[words 9]]"}]
+    body = {"model": "haiku", "stream": True, "messages": messages}
+    async with server.post("/v1/chat/completions", body) as response:
+        await response.content.readuntil(b"\n\n")
+        (busy,) = server.engine._running
+        assert busy.pid is not None
+        os.kill(busy.pid, 9)
+        rest = await response.text()
+    assert response.status == 200
+    assert "process_lost" in rest.strip().splitlines()[-1]
+    assert "[DONE]" not in rest
+    status, _ = await server.chat("[[say well again]]")
+    assert status == 200
+
+
+async def test_a_ready_process_that_died_is_replaced_without_a_word(server: Running) -> None:
+    await server.chat("warm up")
+    await server.engine.pool.settled()
+    assert server.engine.pool._ready
+    for process in server.engine.pool._ready:
+        assert process.pid is not None
+        os.kill(process.pid, 9)
+    status, body = await server.chat("[[say still here]]")
+    assert (status, body["choices"][0]["message"]["content"]) == (200, "still here")
+
+
+async def test_a_cli_that_never_answers_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_module, "CONTROL_SECONDS", 0.5)
+    silent = tmp_path / "silent"
+    silent.write_text(
+        f"#!{sys.executable}\n"
+        "import sys, time\n"
+        'if \'status\' in sys.argv: print(\'{"loggedIn": true, "authMethod": "api_key"}\')\n'
+        "else: time.sleep(600)\n"
+    )
+    silent.chmod(0o700)
+    async with running(cli_path=silent, pool_size=0) as server:
+        began = time.monotonic()
+        status, body = await server.chat("hello")
+        assert (status, body["error"]["code"]) == (502, "process_lost")
+        assert time.monotonic() - began < 10
+
+
+async def test_waiting_for_a_place_ends_with_the_deadline() -> None:
+    async with running(max_concurrent=1, max_timeout=2.5, pool_size=0) as server:
+        async with server.engine._slots:
+            status, body = await server.chat("hello")
+        assert (status, body["error"]["code"]) == (504, "timeout")
+        assert len(server.upstream.requests) == 0
+        assert (await server.chat("[[say free again]]"))[0] == 200
+
+
+async def test_nothing_is_left_of_a_conversation() -> None:
+    async with running(pool_size=1) as server:
+        scratch = server.engine.launch.scratch
+        for message in ("[[say one]]", "[[cut 2]] [[words 9]]", "[[fail 400 no]]", "[[empty]]"):
+            await server.chat(message)
+        await server.engine.pool.settled()
+        ready = [process._tmp for process in server.engine.pool._ready]
+        assert [path for path in scratch.iterdir() if path not in ready] == []
+        assert list(server.engine.launch.workdir.iterdir()) == []
+        config = server.engine.launch.config_dir
+        pids = {f"{process.pid}.json" for process in server.engine.pool._ready}
+        assert {path.name for path in (config / "sessions").glob("*")} <= pids
+        assert list(config.rglob("*.jsonl")) == []
+    assert not scratch.exists()

@@ -1,0 +1,331 @@
+"""The command itself, as a process: start, exposure, signals, and what is left behind."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+import pytest
+from attrs import define
+
+from bridge.demo import DemoUpstream
+
+BODY = {"model": "sonnet", "stream": True}
+
+
+@define
+class Served:
+    """A running ``bridge`` command."""
+
+    process: asyncio.subprocess.Process
+    url: str
+    said: str
+    home: Path
+
+    def children(self) -> list[psutil.Process]:
+        """Its child processes that are Claude Code."""
+        found = []
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # it ended while we looked
+                if "claude" in Path(child.exe()).name:
+                    found.append(child)
+        return found
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> float:
+        """Send a signal; how many seconds it took to end."""
+        began = time.monotonic()
+        self.process.send_signal(number)
+        async with asyncio.timeout(20):
+            await self.process.wait()
+        return time.monotonic() - began
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Served]]
+
+
+def clean_environment(home: Path, **more: str) -> dict[str, str]:
+    (home / "tmp").mkdir(exist_ok=True)
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home / "tmp"), **more}
+
+
+async def run(home: Path, *args: str, **environ: str) -> tuple[int, str]:
+    """The command until it ends by itself: its exit code and all that it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bridge", *args),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=clean_environment(home, **environ),
+        cwd=home,
+    )
+    async with asyncio.timeout(30):
+        out, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Serve:
+    @contextlib.asynccontextmanager
+    async def start(*args: str, **environ: str) -> AsyncIterator[Served]:
+        log = tmp_path / "log"
+        with log.open("wb") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "bridge", *args),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=stderr,
+                env=clean_environment(tmp_path, **environ),
+                cwd=tmp_path,
+            )
+        assert process.stdout is not None
+        said = ""
+        try:
+            async with asyncio.timeout(30):
+                while "base URL" not in said:
+                    line = (await process.stdout.readline()).decode()
+                    assert line, f"it ended: {said} {log.read_text()}"
+                    said += line
+            found = re.search(r"listens on (http://\S+)", said)
+            assert found
+            yield Served(process, found[1], said, tmp_path)
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+    return start
+
+
+def ask(http: aiohttp.ClientSession, url: str, content: str) -> Any:
+    messages = [{"role": "user", "content": content}]
+    return http.post(f"{url}/v1/chat/completions", json={**BODY, "messages": messages})
+
+
+async def none_left(children: list[psutil.Process], seconds: float) -> None:
+    """Every process ends within the time."""
+    _, alive = await asyncio.to_thread(psutil.wait_procs, children, seconds)
+    assert alive == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+async def test_a_signal_ends_turns_with_an_error_frame_and_leaves_nothing(
+    serve: Serve, number: signal.Signals
+) -> None:
+    async with serve("--demo", "--demo-pace", "0", "--port", "0") as served:
+        async with aiohttp.ClientSession() as http:
+            async with ask(http, served.url, "[[stall 2]] [[words 9]]") as response:
+                assert response.status == 200
+                await response.content.readuntil(b"\n\n")
+                children = served.children()
+                assert children
+                stopping = asyncio.create_task(served.stop(number))
+                rest = (await response.read()).decode()
+            assert await stopping < 5
+        assert served.process.returncode == 0
+        last = json.loads(rest.strip().splitlines()[-1].removeprefix("data: "))
+        assert last["error"]["code"] == "shutting_down"
+        assert "[DONE]" not in rest
+        await none_left(children, 1)
+        assert list((served.home / "tmp").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the parent-death signal of Linux")
+@pytest.mark.parametrize("message", ["[[stall]]", "[[stall 2]] [[words 9]]", "idle"])
+async def test_a_killed_server_leaves_no_child_that_could_call_the_model(
+    serve: Serve, message: str
+) -> None:
+    upstream = DemoUpstream(pace=0, keep=None)
+    await upstream.start()
+    try:
+        login = {"ANTHROPIC_BASE_URL": upstream.url, "ANTHROPIC_API_KEY": "a-test-key"}
+        async with serve("--port", "0", "-w", "2", **login) as served:
+            asked = 0
+            async with aiohttp.ClientSession() as http:
+                request = None
+                if message != "idle":
+                    arrival = asyncio.create_task(upstream.next_request(timeout=20))
+                    request = asyncio.create_task(ask(http, served.url, message).__aenter__())
+                    await arrival
+                    asked = 1
+                children = served.children()
+                assert children or message == "idle"
+                await served.stop(signal.SIGKILL)
+                await none_left(children, 2)
+                if request is not None:
+                    with contextlib.suppress(aiohttp.ClientError):
+                        (await request).close()
+            await upstream.wait_idle(timeout=5)
+            assert len(upstream.requests) == asked
+            left = list((served.home / "tmp").iterdir())
+            assert left  # a killed server can't clean up …
+        async with serve("--demo", "--port", "0") as served:
+            assert not set(left) & set((served.home / "tmp").iterdir())  # … but the next one does
+            await served.stop()
+    finally:
+        await upstream.stop()
+
+
+async def test_without_credentials_it_starts_and_says_how_to_log_in(serve: Serve) -> None:
+    async with serve("--port", "0") as served:
+        assert "claude login" in served.said
+        assert "--demo" in served.said
+        async with aiohttp.ClientSession() as http:
+            async with ask(http, served.url, "hello") as response:
+                assert response.status == 503
+                error = (await response.json())["error"]
+                assert error["code"] == "not_logged_in"
+                assert "claude login" in error["message"]
+            async with http.get(f"{served.url}/health") as response:
+                health = await response.json()
+                assert health == {
+                    "status": "healthy",
+                    "service": "bridge",
+                    "backend": "claude",
+                    "logged_in": False,
+                }
+            async with http.get(f"{served.url}/v1/models") as response:
+                assert response.status == 503
+            async with http.get(served.url) as response:
+                assert "login" in await response.text()
+        await served.stop()
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads /proc")
+async def test_what_a_child_process_gets(serve: Serve) -> None:
+    upstream = DemoUpstream(pace=0, keep=None)
+    await upstream.start()
+    try:
+        environ = {
+            "ANTHROPIC_BASE_URL": upstream.url,
+            "ANTHROPIC_API_KEY": "the-servers-own-login",
+            "API_KEYS": "client-key-123",
+            "DATABASE_PASSWORD": "secret",
+            "CLAUDE_TIMEOUT": "60",
+            "AWS_REGION": "eu-north-1",
+            "NO_PROXY": "one.example",
+        }
+        async with serve("--port", "0", "-w", "0", **environ) as served:
+            async with aiohttp.ClientSession(
+                headers={"Authorization": "Bearer client-key-123"}
+            ) as http:
+                messages = [
+                    {"role": "system", "content": "a very private system prompt"},
+                    {"role": "user", "content": "[[stall 2]] [[words 9]] a private question"},
+                ]
+                url = f"{served.url}/v1/chat/completions"
+                async with http.post(url, json={**BODY, "messages": messages}) as response:
+                    first = await response.content.readuntil(b"\n\n")
+                    assert response.status == 200, first
+                    (child,) = served.children()
+                    got = child.environ()
+                    argv = " ".join(child.cmdline())
+                    assert os.getpgid(child.pid) == child.pid  # Ctrl-C does not reach it
+                    assert list(Path(child.cwd()).iterdir()) == []
+            assert got["ANTHROPIC_API_KEY"] == "the-servers-own-login"
+            assert got["AWS_REGION"] == "eu-north-1"
+            assert got["NO_PROXY"] == "one.example"
+            assert not {"API_KEYS", "DATABASE_PASSWORD", "CLAUDE_TIMEOUT"} & set(got)
+            assert Path(got["TMPDIR"]).is_relative_to(served.home / "tmp")
+            assert "private" not in argv
+            assert "client-key" not in argv + json.dumps(got)
+            await served.stop()
+            assert "private" not in (served.home / "log").read_text()
+            assert "client-key" not in (served.home / "log").read_text()
+            written = [path for path in served.home.rglob("*") if path.is_file()]
+            assert not [path for path in written if b"private" in path.read_bytes()]
+    finally:
+        await upstream.stop()
+
+
+async def test_the_next_free_port_is_taken_and_named(serve: Serve) -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # somebody else has it: as good
+            taken.bind(("127.0.0.1", 8000))
+            taken.listen()
+        async with serve("--demo") as served:
+            assert not served.url.endswith(":8000")
+            assert "Port 8000 is taken" in served.said
+            await served.stop()
+
+
+async def test_a_chosen_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        code, said = await run(tmp_path, "--demo", "--port", port)
+    assert code != 0
+    assert port in said
+    assert "--port" in said
+    assert "Traceback" not in said
+
+
+REFUSED: dict[str, tuple[tuple[str, ...], dict[str, str], str]] = {
+    "beyond loopback without a key": (("--host", "0.0.0.0"), {}, "API_KEY"),
+    "milliseconds": ((), {"CLAUDE_TIMEOUT": "600000"}, "in seconds"),
+    "a short key": ((), {"API_KEY": "short"}, "8 to 512"),
+    "a broken model map": ((), {"MODEL_MAP": "{"}, "not valid JSON"),
+    "an unknown login": ((), {"CLAUDE_AUTH_METHOD": "magic"}, "bedrock"),
+    "an API key that is not set": ((), {"CLAUDE_AUTH_METHOD": "api_key"}, "ANTHROPIC_API_KEY"),
+    "bedrock without a region": ((), {"CLAUDE_AUTH_METHOD": "bedrock"}, "AWS_REGION"),
+    "vertex without a project": (
+        (),
+        {"CLAUDE_AUTH_METHOD": "vertex"},
+        "ANTHROPIC_VERTEX_PROJECT_ID",
+    ),
+    "cli without a login": ((), {"CLAUDE_AUTH_METHOD": "cli"}, "claude login"),
+    "a program that is not there": ((), {"CLAUDE_CLI_PATH": "/nowhere"}, "CLAUDE_CLI_PATH"),
+    "a host that is not there": (("--host", "no.such.host.invalid", "--insecure"), {}, "no.such"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+async def test_it_refuses_to_start(tmp_path: Path, kind: str) -> None:
+    args, environ, words = REFUSED[kind]
+    code, said = await run(tmp_path, "--port", "0", *args, **environ)
+    assert code != 0
+    assert words in said
+    assert "Traceback" not in said
+
+
+async def test_beyond_loopback_with_a_key(serve: Serve) -> None:
+    async with serve("--demo", "--host", "0.0.0.0", "--port", "0", API_KEY="abcdefgh1") as served:
+        async with aiohttp.ClientSession() as http:
+            url = served.url.replace("0.0.0.0", "127.0.0.1")
+            async with http.get(f"{url}/v1/models") as response:
+                assert response.status == 401
+            async with http.get(f"{url}/v1/models", headers={"x-api-key": "abcdefgh1"}) as response:
+                assert response.status == 200
+        await served.stop()
+
+
+async def test_a_dotenv_file_is_read(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("API_KEY=from-the-file-1\n")
+    async with serve("--demo", "--port", "0") as served:
+        async with aiohttp.ClientSession() as http:
+            async with http.get(f"{served.url}/health") as response:
+                assert response.status == 200
+            response = await http.get(f"{served.url}/v1/models")
+            assert response.status == 401
+        await served.stop()
+
+
+async def test_version_and_help(tmp_path: Path) -> None:
+    code, said = await run(tmp_path, "--version")
+    assert code == 0
+    assert re.fullmatch(r"bridge \d+\.\d+\.\d+\n", said)
+    code, said = await run(tmp_path, "--help")
+    assert code == 0
+    for name in ("--host", "--demo", "CLAUDE_AUTH_METHOD", "MAX_TIMEOUT", "POOL_SIZE"):
+        assert name in said
