@@ -57,7 +57,7 @@ class Engine:
     _stopping: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.pool = Pool(size=self.pool_size, make=lambda: CliProcess(self.launch, self.policy))
+        self.pool = Pool(size=self.pool_size, make=lambda: CliProcess(self.launch))
         self._slots = asyncio.Semaphore(self.max_concurrent)
 
     # -- life ------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ class Engine:
         return self.names
 
     async def _describe(self) -> None:
-        process = CliProcess(self.launch, self.policy)
+        process = CliProcess(self.launch)
         try:
             await process.spawn()
             described = await process.describe()
@@ -189,7 +189,7 @@ class Engine:
             yield TurnFailed(error=error)
             return
         with self._counted(process):
-            queue = process.begin(plan)
+            queue = process.begin(plan, self._policy_until(deadline))
             while True:
                 event = await self._next(queue, deadline)
                 if isinstance(event, TurnStarted):
@@ -199,6 +199,11 @@ class Engine:
                 yield event
                 if is_last(event):
                     return
+
+    def _policy_until(self, deadline: float) -> RetryPolicy:
+        """No wait for a retry that would end after the deadline."""
+        left = deadline - asyncio.get_running_loop().time()
+        return evolve(self.policy, max_wait=min(self.policy.max_wait, left))
 
     async def _next(self, queue: asyncio.Queue[Event], deadline: float) -> Event:
         if not queue.empty():

@@ -64,10 +64,9 @@ class CliProcess:
     :meth:`kill` (at any time, from anywhere), :meth:`aclose`.
     """
 
-    def __init__(self, launch: Launch, policy: RetryPolicy) -> None:
+    def __init__(self, launch: Launch) -> None:
         self._tmp = Path(tempfile.mkdtemp(prefix="p", dir=launch.scratch))
         self._config = launch.config_dir
-        self._policy = policy
         self._transport = CliTransport(launch.command(self._tmp), tap=self._tap)
         self._client = ClaudeSDKClient(sdk_options(), transport=self._transport)
         self._ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
@@ -107,9 +106,9 @@ class CliProcess:
         self._pump_task = asyncio.create_task(self._pump(system=()))
         return await self._ready
 
-    def begin(self, plan: TurnPlan) -> asyncio.Queue[Event]:
+    def begin(self, plan: TurnPlan, policy: RetryPolicy) -> asyncio.Queue[Event]:
         """Start the conversation's turn; its events come to the queue, the last one included."""
-        running = self._running = _Running(translator=Translator(policy=self._policy))
+        running = self._running = _Running(translator=Translator(policy=policy))
         self._pump_task = asyncio.create_task(self._pump(system=plan.system))
         self._driver = asyncio.create_task(self._drive(running, plan))
         return running.events

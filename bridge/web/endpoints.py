@@ -48,7 +48,6 @@ def table() -> tuple[Endpoint, ...]:
             path="/version",
             summary="The server's version",
             handler=catalog.version,
-            open=True,
         ),
     )
 

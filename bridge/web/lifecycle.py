@@ -171,6 +171,11 @@ async def serve(settings: Settings, *, announce: Callable[[Listening], None]) ->
     with bind(settings) as sock:
         listening = await listen(build_app(settings), sock)
         try:
+            log.info(
+                "listening on port %s; %s answers",
+                listening.port,
+                "the demo model" if settings.demo else "Claude",
+            )
             announce(listening)
             await stopped.wait()
             log.info("stopping")

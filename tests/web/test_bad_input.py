@@ -312,7 +312,7 @@ async def locked_server() -> AsyncIterator[Running]:
         ({"x-api-key": "second-key-456"}, 200),
     ],
 )
-@pytest.mark.parametrize("path", ["/v1/models", "/api/v1/models/"])
+@pytest.mark.parametrize("path", ["/v1/models", "/api/v1/models/", "/version"])
 async def test_a_key_is_needed_where_one_is_set(
     locked_server: Running, headers: dict[str, str], status: int, path: str
 ) -> None:
@@ -324,7 +324,7 @@ async def test_a_key_is_needed_where_one_is_set(
             assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize("path", ["/", "/health", "/version", "/static/style.css"])
+@pytest.mark.parametrize("path", ["/", "/health", "/static/style.css"])
 async def test_open_paths_need_no_key(locked_server: Running, path: str) -> None:
     async with locked_server.http.get(locked_server.url + path) as response:
         assert response.status == 200

@@ -206,6 +206,12 @@ async def test_retries_before_the_first_token_are_ours_and_bounded() -> None:
         assert (status, len(server.upstream.requests)) == (429, 1), body
 
 
+async def test_a_retry_that_would_end_after_the_deadline_is_not_made() -> None:
+    async with running(retries=2, max_timeout=5.0) as server:
+        status, body = await server.chat("[[fail 429 retry-after 7]]")
+        assert (status, len(server.upstream.requests)) == (429, 1), body
+
+
 async def test_no_network_is_502() -> None:
     async with running() as server:
         await server.upstream.stop()
