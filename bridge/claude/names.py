@@ -4,13 +4,11 @@ Resolved before the CLI sees a name: it would map some old ids to others by itse
 anything else upstream as it is.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 
 from attrs import field, frozen
 
-from bridge.claude.options import config_dir
 from bridge.core.errors import ModelNotFound
 
 FAMILIES = ("opus", "sonnet", "haiku", "fable")
@@ -113,20 +111,3 @@ def listed_models(described: Iterable[Mapping[str, str]]) -> tuple[ListedModel, 
         )
         for model in described
     )
-
-
-def own_default(environment: Mapping[str, str]) -> str | None:
-    """The default model of the person's own Claude settings, if they chose one.
-
-    The CLI reads none of those settings when it works for us (``--setting-sources=``), so that a
-    hook or a permission there can't reach a client; the model is the one thing taken over.
-    """
-    if chosen := environment.get("ANTHROPIC_MODEL"):
-        return chosen
-    try:
-        text = (config_dir(environment) / "settings.json").read_text(encoding="utf-8")
-        settings = json.loads(text)
-    except (OSError, ValueError):
-        return None
-    model = settings.get("model") if isinstance(settings, dict) else None
-    return model if isinstance(model, str) and model else None

@@ -118,7 +118,8 @@ class Launch:
 
     ``workdir`` is an empty directory of the server's own that all of them stand in: with an OAuth
     login the CLI tells the model its path, and one path for all keeps prompts cacheable.
-    ``scratch`` is where each process gets a temporary directory of its own.
+    ``scratch`` is where each process gets a temporary directory of its own. ``login_settings`` is
+    a settings file with the person's own commands for a login, if they have any.
     """
 
     cli: Path
@@ -127,6 +128,7 @@ class Launch:
     scratch: Path
     simple: bool
     cli_retries: int
+    login_settings: Path | None = None
 
     @property
     def config_dir(self) -> Path:
@@ -146,7 +148,8 @@ class Launch:
             "TMPDIR": str(tmp),
             "PWD": str(self.workdir),
         }
-        return Command(argv=(str(self.cli), *_FLAGS), env=env, cwd=self.workdir)
+        login = ("--settings", str(self.login_settings)) if self.login_settings else ()
+        return Command(argv=(str(self.cli), *_FLAGS, *login), env=env, cwd=self.workdir)
 
 
 _FLAGS = (

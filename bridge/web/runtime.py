@@ -1,6 +1,7 @@
 """The server's private directory, and the settings and login that a run starts from."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 from attrs import frozen
 
 from bridge.claude.engine import Engine
-from bridge.claude.names import Names, own_default
+from bridge.claude.names import Names
 from bridge.claude.options import (
     Launch,
     bundled_cli,
@@ -19,6 +20,7 @@ from bridge.claude.options import (
     inherited_environment,
     missing_for,
 )
+from bridge.claude.own_settings import OwnSettings, read_own_settings
 from bridge.claude.translate import RetryPolicy
 from bridge.demo import DemoUpstream
 from bridge.settings import AuthMethod, Settings
@@ -50,17 +52,19 @@ async def backend(
     """
     with private_directory() as root:
         async with contextlib.AsyncExitStack() as stack:
-            demo = None
+            demo, own = None, OwnSettings()
             if settings.demo:
                 demo = DemoUpstream(pace=settings.demo_pace, keep=demo_keep)
                 await demo.start()
                 stack.push_async_callback(demo.stop)
                 environment = demo_environment(environ, root, demo.url)
             else:
-                environment = choose_login(inherited_environment(environ), settings.auth_method)
+                environment = inherited_environment(environ)
+                own = read_own_settings(environment)
+                environment = choose_login({**own.environment, **environment}, settings.auth_method)
                 if missing := missing_for(settings.auth_method, environment):
                     raise StartupError(missing)
-            engine = make_engine(settings, environment, root)
+            engine = make_engine(settings, environment, own, root)
             stack.push_async_callback(engine.aclose)
             await engine.start()
             if settings.auth_method is not None and not settings.demo:
@@ -68,7 +72,9 @@ async def backend(
             yield Backend(engine=engine, demo=demo)
 
 
-def make_engine(settings: Settings, environment: Mapping[str, str], root: Path) -> Engine:
+def make_engine(
+    settings: Settings, environment: Mapping[str, str], own: OwnSettings, root: Path
+) -> Engine:
     """The engine for these settings, in the private directory ``root``."""
     try:
         cli = settings.cli_path or bundled_cli()
@@ -90,16 +96,26 @@ def make_engine(settings: Settings, environment: Mapping[str, str], root: Path) 
             scratch=root / "scratch",
             simple=False,  # until the login is known
             cli_retries=settings.retries + 1,  # the one too many tells the wait, and is stopped
+            login_settings=_login_settings(own, root),
         ),
         names=Names(
             model_map=settings.model_map,
-            default=settings.default_model or own_default(environment),
+            default=settings.default_model or own.model,
         ),
         policy=RetryPolicy(retries=settings.retries, max_wait=settings.retry_max_wait),
         max_concurrent=settings.max_concurrent,
         max_timeout=settings.max_timeout,
         pool_size=settings.pool_size,
     )
+
+
+def _login_settings(own: OwnSettings, root: Path) -> Path | None:
+    if not own.login:
+        return None
+    path = root / "login.json"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(dict(own.login)), encoding="utf-8")
+    return path
 
 
 def demo_environment(environ: Mapping[str, str], root: Path, url: str) -> dict[str, str]:

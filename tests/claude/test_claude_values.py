@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.claude.history import script
-from bridge.claude.names import ListedModel, Names, own_default
+from bridge.claude.names import ListedModel, Names
 from bridge.claude.options import (
     Launch,
     choose_login,
@@ -15,6 +15,7 @@ from bridge.claude.options import (
     inherited_environment,
     missing_for,
 )
+from bridge.claude.own_settings import OwnSettings, read_own_settings
 from bridge.core.conversation import Message, Role, Sampling, Text, ToolCall, ToolResult
 from bridge.core.errors import ModelNotFound
 from bridge.settings import AuthMethod, own_environment_names
@@ -81,13 +82,27 @@ def test_the_persons_own_default_model(tmp_path: Path) -> None:
     folder = tmp_path / ".claude"
     folder.mkdir()
     home = {"HOME": str(tmp_path)}
-    assert own_default(home) is None
-    (folder / "settings.json").write_text("{ broken")
-    assert own_default(home) is None
-    (folder / "settings.json").write_text('{"model": "opus", "hooks": {}}')
-    assert own_default(home) == "opus"
-    assert own_default({"CLAUDE_CONFIG_DIR": str(folder), "HOME": "/nowhere"}) == "opus"
-    assert own_default({**home, "ANTHROPIC_MODEL": "sonnet"}) == "sonnet"
+    settings = folder / "settings.json"
+    assert read_own_settings(home) == OwnSettings()
+    for odd in ("{ broken", "[]", '{"model": 5, "env": [], "apiKeyHelper": {}}', "\xff"):
+        settings.write_text(odd)
+        assert read_own_settings(home) == OwnSettings()
+    settings.write_text('{"model": "opus", "hooks": {}}')
+    assert read_own_settings(home) == OwnSettings(model="opus")
+    assert read_own_settings({"CLAUDE_CONFIG_DIR": str(folder)}).model == "opus"
+    assert read_own_settings({**home, "ANTHROPIC_MODEL": "sonnet"}).model == "sonnet"
+
+
+def test_the_persons_own_login_settings(tmp_path: Path) -> None:
+    settings = {
+        "apiKeyHelper": "get-key",
+        "hooks": {"Stop": []},
+        "env": {"CLAUDE_CODE_USE_BEDROCK": "1", "LD_PRELOAD": "x", "AWS_REGION": 5},
+    }
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    assert read_own_settings({"CLAUDE_CONFIG_DIR": str(tmp_path)}) == OwnSettings(
+        environment={"CLAUDE_CODE_USE_BEDROCK": "1"}, login={"apiKeyHelper": "get-key"}
+    )
 
 
 def test_the_environment_is_allow_listed() -> None:

@@ -247,6 +247,34 @@ async def test_what_a_child_process_gets(serve: Serve) -> None:
         await upstream.stop()
 
 
+async def test_a_login_of_the_persons_own_settings_is_used(serve: Serve, tmp_path: Path) -> None:
+    upstream = DemoUpstream(pace=0, keep=None)
+    await upstream.start()
+    try:
+        (tmp_path / ".claude").mkdir()
+        settings = {
+            "apiKeyHelper": "echo a-key-from-a-helper",
+            "model": "claude-haiku-4-5",
+            "env": {"ANTHROPIC_BASE_URL": upstream.url},
+            "hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": "touch ran"}]}]},
+        }
+        (tmp_path / ".claude" / "settings.json").write_text(json.dumps(settings))
+        async with serve("--port", "0") as served:
+            async with aiohttp.ClientSession() as http:
+                body = {"messages": [{"role": "user", "content": "[[say helped]]"}]}
+                url = f"{served.url}/v1/chat/completions"
+                async with http.post(url, json=body) as response:
+                    answer = await response.json()
+                    assert response.status == 200, answer
+            assert answer["model"] == "claude-haiku-4-5"
+            (received,) = upstream.requests
+            assert "a-key-from-a-helper" in json.dumps(received.headers)
+            assert list(tmp_path.rglob("ran")) == []  # the hook did not
+            await served.stop()
+    finally:
+        await upstream.stop()
+
+
 async def test_the_next_free_port_is_taken_and_named(serve: Serve) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
