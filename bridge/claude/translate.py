@@ -351,6 +351,8 @@ def _broken(words: str = "") -> errors.UpstreamFault:
 
 def _prose(result: ResultMessage, synthetic: AssistantMessage | None) -> str:
     """The upstream's own words, without what the CLI puts before them."""
+    if result.subtype == "error_max_budget_usd":
+        return ""  # our own lock kept the CLI from starting over; that is nobody's explanation
     words = result.result or "; ".join(result.errors or ())
     if not words and synthetic is not None:
         words = "".join(getattr(block, "text", "") for block in synthetic.content)

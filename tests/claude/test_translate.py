@@ -314,6 +314,10 @@ FAILURES: dict[str, tuple[list[dict[str, Any]], type[errors.BridgeError], str, i
         "broke in the middle",
         None,
     ),
+    "a break, and the budget in the way": (
+        [start(), *text(0, "hi"), result(errors=["Reached $1"], subtype="error_max_budget_usd")],
+        *(errors.UpstreamFault, "middle of the answer. What", None),
+    ),
     "started over": (
         [start(), *text(0, "hi"), start()],
         errors.UpstreamFault,
