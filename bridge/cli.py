@@ -124,7 +124,7 @@ def _claude(listening: "Listening") -> str:
     """What to type for Claude Code: its name, or where it is when no shell would find it."""
     from bridge.web.keys import ENGINE
 
-    return "claude" if shutil.which("claude") else str(listening.app[ENGINE].cli)
+    return "claude" if shutil.which("claude") else str(listening.app[ENGINE].launch.cli)
 
 
 def configure_logging(*, verbose: bool) -> None:
@@ -160,6 +160,8 @@ def configure_logging(*, verbose: bool) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("bridge").setLevel(level)
+    if not verbose:  # it calls every process that we kill a fatal error
+        logging.getLogger("claude_agent_sdk").setLevel(logging.CRITICAL)
 
 
 def command() -> click.Command:

@@ -121,7 +121,7 @@ def parse_auth_method(text: str) -> AuthMethod:
 
 
 def _parse_path(text: str) -> Path:
-    return Path(text).expanduser()
+    return Path(text).expanduser().absolute()
 
 
 def _knob(default: Any, *flags: str, env: tuple[str, ...], **rest: Any) -> Any:

@@ -1,9 +1,10 @@
 """A real server on the demo model, with the real CLI; the upstream's log is the witness."""
 
+import asyncio
 import contextlib
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
@@ -15,6 +16,7 @@ from bridge.settings import Settings
 from bridge.web.app import build_app
 from bridge.web.keys import DEMO, ENGINE
 from bridge.web.lifecycle import bind, listen
+from bridge.web.stream import Patience
 
 
 @frozen(kw_only=True)
@@ -58,14 +60,21 @@ class Running:
         return [canonical(received.body) for received in self.upstream.requests]
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Let the others run until something holds; ten seconds at most."""
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - private state that tells nobody when it changes
+            await asyncio.sleep(0)
+
+
 @contextlib.asynccontextmanager
 async def running(
-    *, ping_seconds: float = 15.0, environ: dict[str, str] | None = None, **settings: Any
+    *, patience: Patience | None = None, environ: dict[str, str] | None = None, **settings: Any
 ) -> AsyncIterator[Running]:
     """A server with these settings, listening on a port that the system chose."""
     chosen = Settings(**{"demo": True, "demo_pace": 0.0, "port": 0, "retries": 0, **settings})
     with bind(chosen) as sock:
-        app = build_app(chosen, environ=environ, ping_seconds=ping_seconds, demo_keep=None)
+        app = build_app(chosen, environ=environ, patience=patience, demo_keep=None)
         listening = await listen(app, sock)
         try:
             async with aiohttp.ClientSession() as http:

@@ -3,10 +3,10 @@
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
-from pathlib import Path
 
 from attrs import frozen
+
+from bridge.claude.options import Launch
 
 log = logging.getLogger(__name__)
 
@@ -33,17 +33,15 @@ class Login:
         return self.logged_in and (self.method == "api_key" or self.provider != "firstParty")
 
 
-async def read_login(cli: Path, environment: Mapping[str, str]) -> Login:
-    """Ask the CLI. Never raises: what went wrong is in ``error``."""
+async def read_login(launch: Launch) -> Login:
+    """Ask the CLI, with the settings that turns have. Never raises: see ``error``."""
     try:
         process = await asyncio.create_subprocess_exec(
-            str(cli),
-            "auth",
-            "status",
+            *(str(launch.cli), *launch.settings_flags, "auth", "status"),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env={**environment, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"},
+            env={**launch.environment, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"},
             start_new_session=True,
         )
     except OSError as error:

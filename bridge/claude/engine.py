@@ -9,20 +9,18 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
-from pathlib import Path
 
 from attrs import define, evolve, field
-from claude_agent_sdk import ClaudeSDKError
 
 from bridge.claude.account import Login, read_login
 from bridge.claude.history import script
 from bridge.claude.names import Names, listed_models
 from bridge.claude.options import Launch, flag_settings
 from bridge.claude.pool import Pool
-from bridge.claude.process import PROCESS_LOST, CliProcess, TurnPlan, is_last
+from bridge.claude.process import CliProcess, TurnPlan, is_last
 from bridge.claude.translate import LOGIN_ADVICE, RetryPolicy
 from bridge.core.conversation import Turn
-from bridge.core.errors import BridgeError, NotLoggedIn, ShuttingDown, TurnTimeout
+from bridge.core.errors import BridgeError, NotLoggedIn, ProcessLost, ShuttingDown, TurnTimeout
 from bridge.core.events import Event, TurnFailed, TurnStarted
 
 log = logging.getLogger(__name__)
@@ -38,7 +36,6 @@ class Engine:
     ``clock`` is a monotonic time in seconds; tests own it.
     """
 
-    cli: Path
     launch: Launch
     names: Names
     policy: RetryPolicy
@@ -69,9 +66,9 @@ class Engine:
     async def stop_turns(self) -> None:
         """End every running turn with an error, and take no new ones."""
         self._stopping = True
-        failure = TurnFailed(
-            error=ShuttingDown("The server is shutting down. Send the request again later.")
-        )
+        if self._describing is not None:
+            self._describing.cancel()
+        failure = TurnFailed(error=_shutting_down())
         for process in list(self._running):
             process.fail(failure)
 
@@ -79,7 +76,6 @@ class Engine:
         """End every process; when this returns none is left."""
         await self.stop_turns()
         if self._describing is not None:
-            self._describing.cancel()
             await asyncio.wait([self._describing])
         await self.pool.aclose()
 
@@ -89,7 +85,7 @@ class Engine:
         """Ask the CLI for the login state, unless that was done a moment ago."""
         async with self._login_lock:
             if self.clock() - self._login_read_at >= LOGIN_RECHECK_SECONDS:
-                login = await read_login(self.cli, self.launch.environment)
+                login = await read_login(self.launch)
                 self._login_read_at = self.clock()
                 self._take_login(login)
             return self.login
@@ -117,17 +113,18 @@ class Engine:
         return self.names
 
     async def _describe(self) -> None:
-        process = CliProcess(self.launch)
         try:
-            await process.spawn()
-            described = await process.describe()
+            process = await self.pool.take()
+            try:
+                described = await process.describe()
+            finally:
+                self.pool.discard(process)
             models = listed_models(described.get("models") or ())
             self.names = evolve(self.names, listed=models)
-        except (BridgeError, ClaudeSDKError, TimeoutError) as error:
-            log.warning("Claude Code did not list its models: %s", error)
+        except Exception as error:  # noqa: BLE001 - the SDK raises bare ones; turns go on without
+            log.warning("Claude Code did not list its models: %r", error)
         finally:
             self._described.set()
-            await process.aclose()
 
     # -- turns -----------------------------------------------------------------------------------
 
@@ -148,14 +145,15 @@ class Engine:
             yield TurnFailed(error=error)
             return
         try:
-            async for event in self._attempts(plan, deadline):
-                yield event
+            async with contextlib.aclosing(self._attempts(plan, deadline)) as events:
+                async for event in events:
+                    yield event
         finally:
             self._slots.release()
 
     async def _plan(self, turn: Turn) -> TurnPlan:
         if self._stopping:
-            raise ShuttingDown("The server is shutting down. Send the request again later.")
+            raise _shutting_down()
         if not (await self.current_login()).logged_in:
             raise NotLoggedIn(LOGIN_ADVICE)
         names = await self.known_names()
@@ -172,7 +170,8 @@ class Engine:
             async with contextlib.aclosing(self._attempt(plan, deadline)) as events:
                 async for event in events:
                     started |= isinstance(event, TurnStarted)
-                    if _process_lost(event) and not (started or last_attempt):
+                    lost = isinstance(event, TurnFailed) and isinstance(event.error, ProcessLost)
+                    if lost and not (started or last_attempt):
                         break
                     yield event
                     if is_last(event):
@@ -188,14 +187,17 @@ class Engine:
         except BridgeError as error:
             yield TurnFailed(error=error)
             return
-        with self._counted(process):
+        with self._counted(process, deadline):
+            if self._stopping:  # it was, while this turn waited
+                yield TurnFailed(error=_shutting_down())
+                return
             queue = process.begin(plan, self._policy_until(deadline))
             while True:
-                event = await self._next(queue, deadline)
+                event = await queue.get()
                 if isinstance(event, TurnStarted):
                     self.pool.refill()
                 if isinstance(event, TurnFailed) and isinstance(event.error, NotLoggedIn):
-                    self._login_read_at = float("-inf")
+                    self._take_login(evolve(self.login, logged_in=False))
                 yield event
                 if is_last(event):
                     return
@@ -205,21 +207,16 @@ class Engine:
         left = deadline - asyncio.get_running_loop().time()
         return evolve(self.policy, max_wait=min(self.policy.max_wait, left))
 
-    async def _next(self, queue: asyncio.Queue[Event], deadline: float) -> Event:
-        if not queue.empty():
-            return queue.get_nowait()
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await queue.get()
-        except TimeoutError:
-            return TurnFailed(error=self._too_long("the model had not finished"))
-
     @contextlib.contextmanager
-    def _counted(self, process: CliProcess) -> Iterator[None]:
+    def _counted(self, process: CliProcess, deadline: float) -> Iterator[None]:
+        """The process is one of the running ones; at the deadline it ends, read or not."""
         self._running.add(process)
+        too_long = TurnFailed(error=self._too_long("the model had not finished"))
+        timer = asyncio.get_running_loop().call_at(deadline, process.fail, too_long)
         try:
             yield
         finally:
+            timer.cancel()
             self._running.discard(process)
             self.pool.discard(process)
             if not self._stopping:
@@ -231,5 +228,5 @@ class Engine:
         )
 
 
-def _process_lost(event: Event) -> bool:
-    return isinstance(event, TurnFailed) and event.error.code == PROCESS_LOST
+def _shutting_down() -> ShuttingDown:
+    return ShuttingDown("The server is shutting down. Send the request again later.")

@@ -70,7 +70,8 @@ class Names:
     def resolve(self, name: str | None) -> str | None:
         """The model to ask for; None leaves it to the CLI's own default.
 
-        Raises :class:`bridge.core.errors.ModelNotFound`.
+        A default of the person's own may be a name that only the CLI knows: it is asked for as it
+        is. Raises :class:`bridge.core.errors.ModelNotFound`.
         """
         asked = name or self.default
         if asked is None or asked == "default":
@@ -80,7 +81,7 @@ class Names:
         for model in self.listed:
             if target == model.value:
                 return model.resolved
-        if target in FAMILIES or _CLAUDE_ID.fullmatch(target):
+        if not name or target in FAMILIES or _CLAUDE_ID.fullmatch(target):
             return target
         raise ModelNotFound(
             f"The model {asked[:200]!r} does not exist here. GET /v1/models lists the ones that "

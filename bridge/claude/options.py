@@ -97,9 +97,15 @@ def choose_login(environment: Mapping[str, str], method: AuthMethod | None) -> d
     return narrowed
 
 
-def missing_for(method: AuthMethod | None, environment: Mapping[str, str]) -> str | None:
-    """What is not set for the chosen way to log in, in words; None when nothing is."""
-    if method is AuthMethod.API_KEY and not any(environment.get(n) for n in API_KEY_VARIABLES):
+def missing_for(
+    method: AuthMethod | None, environment: Mapping[str, str], *, has_helper: bool = False
+) -> str | None:
+    """What is not set for the chosen way to log in, in words; None when nothing is.
+
+    ``has_helper`` says that the person's own settings name a command that gives an API key.
+    """
+    has_key = has_helper or any(environment.get(name) for name in API_KEY_VARIABLES)
+    if method is AuthMethod.API_KEY and not has_key:
         return "CLAUDE_AUTH_METHOD=api_key needs ANTHROPIC_API_KEY (or ANTHROPIC_AUTH_TOKEN)"
     if method is AuthMethod.BEDROCK and not (
         environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
@@ -148,8 +154,15 @@ class Launch:
             "TMPDIR": str(tmp),
             "PWD": str(self.workdir),
         }
+        return Command(
+            argv=(str(self.cli), *_FLAGS, *self.settings_flags), env=env, cwd=self.workdir
+        )
+
+    @property
+    def settings_flags(self) -> tuple[str, ...]:
+        """Which settings the CLI reads: none of the person's files, but their login."""
         login = ("--settings", str(self.login_settings)) if self.login_settings else ()
-        return Command(argv=(str(self.cli), *_FLAGS, *login), env=env, cwd=self.workdir)
+        return ("--setting-sources=", *login)
 
 
 _FLAGS = (
@@ -157,7 +170,6 @@ _FLAGS = (
     "--include-partial-messages",
     *("--tools", ""),
     "--strict-mcp-config",
-    "--setting-sources=",
     "--no-session-persistence",
     *("--system-prompt", ""),  # the real one comes with initialize: an argument list is public
     *("--thinking", "disabled"),  # left unset, an older model is asked for 31,999 tokens of it

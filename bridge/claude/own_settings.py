@@ -9,9 +9,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from bridge.claude.options import config_dir, inherited_environment
+from bridge.claude.options import API_KEY_VARIABLES, config_dir, inherited_environment
+from bridge.settings import AuthMethod
 
 LOGIN_SETTINGS = ("apiKeyHelper", "awsAuthRefresh", "awsCredentialExport")
 """Settings that name a command of the person's own which gives or renews a login."""
@@ -24,6 +25,16 @@ class OwnSettings:
     model: str | None = None
     environment: Mapping[str, str] = field(factory=dict, repr=False)
     login: Mapping[str, str] = field(factory=dict, repr=False)
+
+    def for_login(self, method: AuthMethod | None, environment: Mapping[str, str]) -> "OwnSettings":
+        """Only the commands that belong to the chosen way to log in."""
+        wanted = set(LOGIN_SETTINGS)
+        if method not in {None, AuthMethod.BEDROCK}:
+            wanted -= {"awsAuthRefresh", "awsCredentialExport"}
+        has_key = any(environment.get(name) for name in API_KEY_VARIABLES)
+        if method not in {None, AuthMethod.API_KEY} or (method is AuthMethod.API_KEY and has_key):
+            wanted.discard("apiKeyHelper")
+        return evolve(self, login={n: v for n, v in self.login.items() if n in wanted})
 
 
 def read_own_settings(environment: Mapping[str, str]) -> OwnSettings:

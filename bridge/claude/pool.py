@@ -5,7 +5,6 @@ takes most of the wait out of a new conversation.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -13,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from attrs import define, field
 
 from bridge.claude.process import CliProcess
-from bridge.core.errors import BridgeError
+from bridge.core.errors import BridgeError, ShuttingDown, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +34,15 @@ class Pool:
 
         Raises :class:`bridge.core.errors.Unavailable` when none can be started.
         """
+        if self._closed:
+            raise ShuttingDown("The server is shutting down. Send the request again later.")
         while self._ready:
             process = self._ready.popleft()
             self._given.add(process)
             if process.alive:
                 return process
             self.discard(process)
-        process = self.make()
+        process = self._make()
         self._given.add(process)
         try:
             await process.spawn()
@@ -66,11 +67,6 @@ class Pool:
         while self._ready:
             self.discard(self._ready.popleft())
 
-    @property
-    def processes(self) -> int:
-        """How many processes there are, ready and given."""
-        return len(self._ready) + len(self._given)
-
     async def aclose(self) -> None:
         """End every process, given ones too; when this returns none is left."""
         self._closed = True
@@ -84,22 +80,34 @@ class Pool:
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
+    def _make(self) -> CliProcess:
+        try:
+            return self.make()
+        except OSError as error:  # no place for its directory
+            log.error("a Claude Code process can't be made: %s", error)
+            raise Unavailable(
+                "Claude Code can't be started on the server; its log says why.", code="spawn_failed"
+            ) from error
+
     async def _refill(self) -> None:
         try:
             while len(self._ready) < self.size and not self._closed:
-                process = self.make()
-                with contextlib.suppress(BridgeError):  # logged where it was raised
-                    await process.spawn()
+                process = self._make()
+                await process.spawn()
                 if not process.alive or self._closed:
                     await process.aclose()
                     return
                 self._ready.append(process)
+        except BridgeError:
+            return  # logged where it was raised; whoever asks next is told
         finally:
             self._refilling = False
 
     async def _reap(self, process: CliProcess) -> None:
-        await process.aclose()
-        self._given.discard(process)
+        try:
+            await process.aclose()
+        finally:
+            self._given.discard(process)
 
     def _background(self, coroutine: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(coroutine)

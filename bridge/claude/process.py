@@ -29,9 +29,6 @@ log = logging.getLogger(__name__)
 CONTROL_SECONDS = 30.0
 """How long the CLI may take to answer a control request or to accept a line of history."""
 
-PROCESS_LOST = "process_lost"
-"""The error code of a turn whose process went away under it."""
-
 
 @frozen(kw_only=True)
 class TurnPlan:
@@ -142,7 +139,8 @@ class CliProcess:
     def _clean_up(self) -> None:
         shutil.rmtree(self._tmp, ignore_errors=True)
         if self.pid is not None:  # a killed CLI can't take its name off the list of sessions
-            (self._config / "sessions" / f"{self.pid}.json").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                (self._config / "sessions" / f"{self.pid}.json").unlink()
 
     # -- the pump --------------------------------------------------------------------------------
 
@@ -176,6 +174,8 @@ class CliProcess:
             return
         if running.live:
             running.emit(running.translator.feed(message))
+            if running.translator.ended:  # whether or not anybody reads its events
+                self.kill()
         elif isinstance(message, ResultMessage):
             running.replayed.set()
 

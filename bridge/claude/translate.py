@@ -150,7 +150,7 @@ class Translator:
         if self.ended:
             return []
         self.ended = True
-        return [TurnFailed(error=errors.UpstreamFault(why, code="process_lost"))]
+        return [TurnFailed(error=errors.ProcessLost(why))]
 
     def _translate(self, message: Message) -> list[Event]:
         match message:
@@ -238,7 +238,7 @@ class Translator:
         events: list[Event] = []
         if self._open is not None:
             events += self._block_stop(self._open)
-        if reason in _ENDS_A_TURN and not self._visible and reason != "tool_use":
+        if reason == "end_turn" and not self._visible:
             return [
                 *events,
                 TurnFailed(

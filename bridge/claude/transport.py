@@ -194,11 +194,14 @@ class CliTransport(Transport):
         try:
             message = json.loads(line)
         except ValueError as error:
-            self._fault = CLIJSONDecodeError(line[:100].decode(errors="replace"), error)
-            self.kill()
+            self._broken(CLIJSONDecodeError(f"(a line of {len(line)} bytes)", error))
             return
-        if self._tap is not None:
-            self._tap(message)
+        try:
+            if self._tap is not None:
+                self._tap(message)
+        except Exception as error:  # noqa: BLE001 - whatever a message of an odd shape leads to
+            self._broken(CLIConnectionError(f"a message of an odd shape: {error!r}"))
+            return
         if message.get("type") == "control_response":
             self._answered = True
             response = message.get("response") or {}
@@ -208,6 +211,10 @@ class CliTransport(Transport):
                     reply.set_result(response)
                 return
         self._messages.put_nowait(message)
+
+    def _broken(self, fault: Exception) -> None:
+        self._fault = fault
+        self.kill()
 
     def _on_end(self, why: Exception | None) -> None:
         if self._ended:

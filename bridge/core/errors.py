@@ -142,6 +142,12 @@ class UpstreamRefusedLogin(UpstreamFault):
     default_code = "upstream_authentication"
 
 
+class ProcessLost(UpstreamFault):
+    """The Claude Code process went away under the turn."""
+
+    default_code = "process_lost"
+
+
 class Unavailable(BridgeError):
     """Not now; later it may work."""
 

@@ -22,6 +22,9 @@ T = TypeVar("T")
 MAX_DEPTH = 100
 """Deepest nesting of JSON taken; real requests stay under 20, tool schemas included."""
 
+MAX_VALUES = 200_000
+"""Most values in a body: each costs time before anybody else is served. A message is about four."""
+
 
 class Fault(Exception):
     """A value that is not what its place wants; ``path`` grows from the inside out."""
@@ -87,7 +90,7 @@ def load_object(body: bytes) -> dict[str, Any]:
         raise InvalidRequest(
             f"The body must be a JSON object, but it is {kind_of(value)}.", code="invalid_type"
         )
-    _check_depth(value)
+    _check_size(value)
     return value
 
 
@@ -101,15 +104,17 @@ def _too_deep() -> InvalidRequest:
     )
 
 
-def _check_depth(value: object) -> None:
+def _check_size(value: object) -> None:
     level: list[Any] = [value]
+    values = 0
     for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for item in level
-            for child in (item.values() if isinstance(item, dict) else item)
-            if isinstance(child, dict | list)
-        ]
+        children = [c for item in level for c in (item.values() if type(item) is dict else item)]
+        values += len(children)
+        if values > MAX_VALUES:
+            raise InvalidRequest(
+                f"The body holds more than {MAX_VALUES} values.", code="invalid_json"
+            )
+        level = [child for child in children if isinstance(child, dict | list)]
         if not level:
             return
     raise _too_deep()

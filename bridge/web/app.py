@@ -12,29 +12,30 @@ from bridge.settings import Settings
 from bridge.web import endpoints
 from bridge.web.assets import templates_folder
 from bridge.web.keyring import keyring
-from bridge.web.keys import DEMO, ENGINE, KEYRING, PING_SECONDS, SETTINGS, STARTED_AT
+from bridge.web.keys import DEMO, ENGINE, KEYRING, PATIENCE, SETTINGS, STARTED_AT
 from bridge.web.middlewares import ALL, add_headers
 from bridge.web.runtime import backend
+from bridge.web.stream import Patience
 
 
 def build_app(
     settings: Settings,
     *,
     environ: Mapping[str, str] | None = None,
-    ping_seconds: float = 15.0,
+    patience: Patience | None = None,
     demo_keep: int | None = 0,
 ) -> web.Application:
     """The application for these settings; ``environ`` is where Claude Code's environment is from.
 
-    ``ping_seconds`` is the silence after which a stream gets a ping, ``demo_keep`` how many
-    requests the demo upstream remembers (tests look at them; None keeps all).
+    ``patience`` is that of streams, ``demo_keep`` how many requests the demo upstream remembers
+    (tests look at them; None keeps all).
 
     Starting it may raise :class:`bridge.web.runtime.StartupError`.
     """
     app = web.Application(middlewares=ALL, client_max_size=settings.max_request_size)
     app[SETTINGS] = settings
     app[KEYRING] = keyring(settings.api_keys)
-    app[PING_SECONDS] = ping_seconds
+    app[PATIENCE] = patience or Patience()
     app[STARTED_AT] = int(time.time())
     endpoints.register(app)
     aiohttp_jinja2.setup(app, loader=jinja2.FileSystemLoader(templates_folder()), autoescape=True)

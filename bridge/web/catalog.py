@@ -1,5 +1,6 @@
 """What the server tells of itself: models, health, version."""
 
+import contextlib
 import datetime as dt
 import re
 
@@ -42,9 +43,10 @@ async def _offered(request: web.Request) -> dict[str, str]:
 def _model(request: web.Request, name: str, target: str) -> dict[str, object]:
     """``created`` is the date in the id; where there is none, the time this server started."""
     created = request.app[STARTED_AT]
-    if match := re.search(r"(20\d\d)(\d\d)(\d\d)", target):
-        year, month, day = map(int, match.groups())
-        created = int(dt.datetime(year, month, day, tzinfo=dt.UTC).timestamp())
+    if match := re.search(r"(?<!\d)(20\d{6})(?!\d)", target):
+        with contextlib.suppress(ValueError):  # an account number can look like a date
+            date = dt.datetime.strptime(match[1], "%Y%m%d").replace(tzinfo=dt.UTC)
+            created = int(date.timestamp())
     model: dict[str, object] = {
         "id": name,
         "object": "model",

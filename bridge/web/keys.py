@@ -7,6 +7,7 @@ from bridge.demo import DemoUpstream
 from bridge.settings import Settings
 from bridge.web.endpoint import Endpoint
 from bridge.web.keyring import Keyring, Principal
+from bridge.web.stream import Patience
 
 SETTINGS = web.AppKey("settings", Settings)
 ENGINE = web.AppKey("engine", Engine)
@@ -15,7 +16,7 @@ KEYRING = web.AppKey("keyring", Keyring)
 STARTED_AT = web.AppKey("started_at", int)
 ENDPOINTS = web.AppKey("endpoints", tuple[Endpoint, ...])
 OPEN_ROUTES = web.AppKey("open_routes", frozenset[web.AbstractRoute])  # they need no key
-PING_SECONDS = web.AppKey("ping_seconds", float)
+PATIENCE = web.AppKey("patience", Patience)
 
 PRINCIPAL = web.RequestKey("principal", Principal)
 REQUEST_ID = web.RequestKey("request_id", str)

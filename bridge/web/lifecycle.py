@@ -22,8 +22,11 @@ log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 8000
 PORTS_TRIED = 20
-DRAIN_SECONDS = 2.0
-"""How long answers may take to end, after their turns were ended, when the server stops."""
+DRAIN_SECONDS = 1.0
+"""How long answers may take to end, after their turns were ended, when the server stops.
+
+aiohttp waits up to twice as long: once for the handlers, once for their connections.
+"""
 
 
 class WireHandler(web.RequestHandler):
@@ -124,8 +127,6 @@ def bind(settings: Settings) -> socket.socket:
             return _bound(settings.host, port)
         except OSError as error:
             fault = error
-            if error.errno != socket.EAI_NONAME and chosen:
-                break
     hint = "" if chosen else f" to {first + PORTS_TRIED - 1}"
     raise StartupError(
         f"Can't listen on {settings.host} port {first}{hint}: {fault.strerror or fault}."
@@ -166,10 +167,18 @@ async def serve(settings: Settings, *, announce: Callable[[Listening], None]) ->
     """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stopped.set)
     with bind(settings) as sock:
-        listening = await listen(build_app(settings), sock)
+        starting = asyncio.create_task(listen(build_app(settings), sock))
+        stopping = asyncio.create_task(stopped.wait())
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait([starting])
+            return
+        stopping.cancel()
+        listening = await starting
         try:
             log.info(
                 "listening on port %s; %s answers",

@@ -1,9 +1,9 @@
 """The server's private directory, and the settings and login that a run starts from."""
 
 import contextlib
+import fcntl
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -25,7 +25,7 @@ from bridge.claude.translate import RetryPolicy
 from bridge.demo import DemoUpstream
 from bridge.settings import AuthMethod, Settings
 
-_NAME = re.compile(r"bridge-(\d+)-\w+")
+LOCK = "in-use"
 
 
 class StartupError(Exception):
@@ -62,7 +62,9 @@ async def backend(
                 environment = inherited_environment(environ)
                 own = read_own_settings(environment)
                 environment = choose_login({**own.environment, **environment}, settings.auth_method)
-                if missing := missing_for(settings.auth_method, environment):
+                own = own.for_login(settings.auth_method, environment)
+                helper = "apiKeyHelper" in own.login
+                if missing := missing_for(settings.auth_method, environment, has_helper=helper):
                     raise StartupError(missing)
             engine = make_engine(settings, environment, own, root)
             stack.push_async_callback(engine.aclose)
@@ -83,12 +85,11 @@ def make_engine(
             f"claude-agent-sdk has no Claude Code program inside ({error}). Install the wheel for "
             "your platform, or name a program with CLAUDE_CLI_PATH."
         ) from None
-    if not os.access(cli, os.X_OK):
+    if not (cli.is_file() and os.access(cli, os.X_OK)):
         raise StartupError(f"CLAUDE_CLI_PATH: {cli} is not a program that can be run.")
     for name in ("work", "scratch"):
         (root / name).mkdir(mode=0o700)
     return Engine(
-        cli=cli,
         launch=Launch(
             cli=cli,
             environment=environment,
@@ -145,30 +146,23 @@ def _require_login(settings: Settings, engine: Engine) -> None:
 def private_directory() -> Iterator[Path]:
     """A directory that only this user can read, gone afterwards.
 
-    A server that was killed could not delete its own; the next one to start does.
+    A server that was killed could not delete its own; the next one to start does. A lock tells
+    whether the owner lives: a process id would not, from inside another container.
     """
     base = Path(tempfile.gettempdir())
     _sweep(base)
-    root = Path(tempfile.mkdtemp(prefix=f"bridge-{os.getpid()}-", dir=base))
+    root = Path(tempfile.mkdtemp(prefix="bridge-", dir=base))
     try:
-        yield root
+        with (root / LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield root
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
 
 def _sweep(base: Path) -> None:
-    for path in base.glob("bridge-*-*"):
-        match = _NAME.fullmatch(path.name)
-        with contextlib.suppress(OSError):
-            if match and not _alive(int(match[1])) and path.lstat().st_uid == os.getuid():
-                shutil.rmtree(path, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+    for lock in base.glob(f"bridge-*/{LOCK}"):
+        with contextlib.suppress(OSError), lock.open("r+") as held:
+            if os.fstat(held.fileno()).st_uid == os.getuid():
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(lock.parent, ignore_errors=True)

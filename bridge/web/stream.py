@@ -12,21 +12,32 @@ from types import TracebackType
 from typing import Self
 
 from aiohttp import web
+from attrs import frozen
 
 from bridge.dialects.openai_chat.encode import PING
 
 
+@frozen(kw_only=True)
+class Patience:
+    """In seconds: the silence after which a stream gets a ping, and how long a client may take to
+    read what it was sent before it counts as gone."""
+
+    ping: float = 15.0
+    stall: float = 60.0
+
+
 class EventStream(AbstractAsyncContextManager["EventStream"]):
-    """Frames to a client, with a ping after every ``ping_seconds`` of silence."""
+    """Frames to a client."""
 
     def __init__(
-        self, request: web.Request, headers: Mapping[str, str], *, ping_seconds: float
+        self, request: web.Request, headers: Mapping[str, str], patience: Patience
     ) -> None:
         self._request = request
-        self._ping_seconds = ping_seconds
+        self._patience = patience
         self._last_sent = time.monotonic()
-        self._pings: asyncio.Task[None] | None = None
-        self._preparing = asyncio.Lock()
+        self._writing_since: float | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()  # pings and frames come from two tasks
         self.response = web.StreamResponse(
             headers={
                 **headers,
@@ -43,15 +54,21 @@ class EventStream(AbstractAsyncContextManager["EventStream"]):
 
     async def send(self, frames: bytes) -> None:
         """Send whole frames. Raises ``ConnectionResetError`` when the client is gone."""
-        if not self.response.prepared:
-            async with self._preparing:
-                if not self.response.prepared:
-                    await self.response.prepare(self._request)
-        self._last_sent = time.monotonic()
-        await self.response.write(frames)
+        async with self._lock:
+            self._last_sent = self._writing_since = time.monotonic()
+            if not self.response.prepared:
+                await self.response.prepare(self._request)
+            await self.response.write(frames)
+            self._writing_since = None
+
+    async def end(self) -> None:
+        """The last frame was sent."""
+        async with self._lock:
+            self._writing_since = time.monotonic()
+            await self.response.write_eof()
 
     async def __aenter__(self) -> Self:
-        self._pings = asyncio.create_task(self._ping())
+        self._watcher = asyncio.create_task(self._watch())
         return self
 
     async def __aexit__(
@@ -60,16 +77,36 @@ class EventStream(AbstractAsyncContextManager["EventStream"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._pings is not None:
-            self._pings.cancel()
-            await asyncio.wait([self._pings])
-            if not self._pings.cancelled():
-                self._pings.exception()  # a client that is gone; the frames tell it as well
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.wait([self._watcher])
+            if not self._watcher.cancelled():
+                self._watcher.exception()  # a client that is gone; the frames tell it as well
 
-    async def _ping(self) -> None:
+    async def _watch(self) -> None:
+        """Fill silence with pings; cut the connection of a client that does not read.
+
+        Such a client would hold its turn's place for as long as it likes. Cutting the connection
+        cancels the handler.
+        """
         while True:
-            silent = time.monotonic() - self._last_sent
-            if silent >= self._ping_seconds:
-                await self.send(PING)
+            now = time.monotonic()
+            if self._writing_since is not None:
+                left = self._writing_since + self._patience.stall - now
+                if left <= 0:
+                    self._cut()
+                    return
+                await asyncio.sleep(left)
+            elif (silence_left := self._last_sent + self._patience.ping - now) > 0:
+                await asyncio.sleep(min(silence_left, self._patience.stall))
             else:
-                await asyncio.sleep(self._ping_seconds - silent)
+                try:
+                    async with asyncio.timeout(self._patience.stall):
+                        await self.send(PING)
+                except TimeoutError:
+                    self._cut()
+                    return
+
+    def _cut(self) -> None:
+        if self._request.transport is not None:
+            self._request.transport.abort()

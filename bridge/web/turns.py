@@ -1,6 +1,8 @@
 """The one chat handler: a request in, events through, a stream or a document out."""
 
+import asyncio
 import contextlib
+import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator
@@ -8,7 +10,7 @@ from collections.abc import AsyncGenerator
 from aiohttp import web
 from attrs import evolve
 
-from bridge.core.errors import InvalidRequest, TooLarge, UnsupportedMediaType, UnsupportedParameter
+from bridge.core.errors import Internal, UnsupportedParameter
 from bridge.core.events import (
     BlockEnded,
     BlockStarted,
@@ -19,9 +21,15 @@ from bridge.core.events import (
 )
 from bridge.core.fold import Folder
 from bridge.dialects import openai_chat
+from bridge.web.body import read_json_body
 from bridge.web.errors import json_response
-from bridge.web.keys import ENGINE, NOTES, PING_SECONDS, PRINCIPAL, SETTINGS
+from bridge.web.keys import ENGINE, NOTES, PATIENCE, PRINCIPAL, REQUEST_ID
 from bridge.web.stream import EventStream
+
+log = logging.getLogger(__name__)
+
+DECODED_AT_ONCE = 256 * 1024
+"""Larger bodies, in bytes, are decoded beside the loop, so that streams go on meanwhile."""
 
 
 async def chat_completions(request: web.Request) -> web.StreamResponse:
@@ -31,7 +39,11 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
             "Sessions are not part of this version: send the whole conversation in 'messages'.",
             param="x-session-id",
         )
-    asked = openai_chat.decode(await read_json_body(request))
+    body = await read_json_body(request)
+    if len(body) > DECODED_AT_ONCE:
+        asked = await asyncio.to_thread(openai_chat.decode, body)
+    else:
+        asked = openai_chat.decode(body)
     turn = evolve(asked.turn, owner=request[PRINCIPAL].id)
     headers = {}
     if asked.ignored:
@@ -70,21 +82,41 @@ async def _stream(
         created=int(time.time()),
         include_usage=asked.include_usage,
     )
-    held = b""
-    async with EventStream(request, headers, ping_seconds=request.app[PING_SECONDS]) as stream:
-        async for event in events:
-            _note(request, event)
-            if isinstance(event, TurnFailed) and not stream.started:
-                raise event.error
-            held += encoder.encode(event)
-            says_nothing = isinstance(
-                event, TurnStarted | BlockStarted | BlockEnded | UsageReported
+    async with EventStream(request, headers, request.app[PATIENCE]) as stream:
+        try:
+            await _send(request, events, encoder, stream)
+        except ConnectionResetError:
+            raise
+        except Exception:
+            if not stream.started:
+                raise
+            log.exception("a stream failed (%s)", request[REQUEST_ID])
+            mistake = Internal(
+                "The server made a mistake in the middle of the answer; its log tells more under "
+                f"the request id {request[REQUEST_ID]}."
             )
-            if held and (stream.started or not says_nothing):
-                await stream.send(held)
-                held = b""
-    await stream.response.write_eof()
+            await stream.send(encoder.encode(TurnFailed(error=mistake)))
+        await stream.end()
     return stream.response
+
+
+async def _send(
+    request: web.Request,
+    events: AsyncGenerator[Event],
+    encoder: openai_chat.ChunkEncoder,
+    stream: EventStream,
+) -> None:
+    """Send the events; what says nothing to a client waits for what does."""
+    held = b""
+    async for event in events:
+        _note(request, event)
+        if isinstance(event, TurnFailed) and not stream.started:
+            raise event.error
+        held += encoder.encode(event)
+        says_nothing = isinstance(event, TurnStarted | BlockStarted | BlockEnded | UsageReported)
+        if held and (stream.started or not says_nothing):
+            await stream.send(held)
+            held = b""
 
 
 def _note(request: web.Request, event: Event) -> None:
@@ -107,35 +139,3 @@ def header_list(names: tuple[str, ...]) -> str:
     """Field names for a header: at most 20 of them, without anything that could break out."""
     safe = ["".join(c if c.isalnum() or c in "_-." else "?" for c in n[:64]) for n in names[:20]]
     return ", ".join(name.encode("ascii", "replace").decode() for name in safe)
-
-
-async def read_json_body(request: web.Request) -> bytes:
-    """The body of a request that must be JSON.
-
-    The content type is required: a browser sends other types across origins without asking, and a
-    page that anybody may open must not be able to spend the tokens of whoever looks at it.
-    Raises :class:`UnsupportedMediaType` or :class:`TooLarge`.
-    """
-    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if not (
-        kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
-    ):
-        raise UnsupportedMediaType(
-            f"The Content-Type is {kind[:100]!r}; send 'Content-Type: application/json'.",
-            param="content-type",
-        )
-    limit = request.app[SETTINGS].max_request_size
-    if request.content_length is not None and request.content_length > limit:
-        raise _too_large(limit)
-    try:
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise _too_large(limit) from None
-    except web.HTTPException:
-        raise
-    except ValueError as error:  # a body that does not decompress, or ends in the wrong place
-        raise InvalidRequest(f"The body can't be read: {error}.", code="invalid_body") from None
-
-
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"The body is larger than {limit} bytes (MAX_REQUEST_SIZE).", param="body")

@@ -68,6 +68,7 @@ def test_a_name_that_nobody_knows(asked: str) -> None:
 def test_the_default_model() -> None:
     assert Names(default="haiku", listed=LISTED).resolve(None) == "claude-haiku-9"
     assert Names(default="haiku", listed=LISTED).resolve("opus") == "claude-opus-9"
+    assert Names(default="opusplan", listed=LISTED).resolve(None) == "opusplan"
 
 
 def test_offered_names_lead_to_listed_models() -> None:
@@ -249,3 +250,21 @@ def test_a_history_is_told_as_what_it_is() -> None:
     assert told.prompt["message"]["content"][0]["is_error"] is True
     ids = [line["uuid"] for line in (*told.earlier, told.prompt)]
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize(
+    ("method", "environment", "kept"),
+    [
+        (None, {"ANTHROPIC_API_KEY": "k"}, {"apiKeyHelper", "awsAuthRefresh"}),
+        (AuthMethod.CLI, {}, set()),
+        (AuthMethod.API_KEY, {}, {"apiKeyHelper"}),
+        (AuthMethod.API_KEY, {"ANTHROPIC_API_KEY": "k"}, set()),
+        (AuthMethod.BEDROCK, {}, {"awsAuthRefresh"}),
+        (AuthMethod.VERTEX, {}, set()),
+    ],
+)
+def test_commands_of_another_login_are_left_out(
+    method: AuthMethod | None, environment: dict[str, str], kept: set[str]
+) -> None:
+    own = OwnSettings(login={"apiKeyHelper": "a", "awsAuthRefresh": "b"})
+    assert set(own.for_login(method, environment).login) == kept

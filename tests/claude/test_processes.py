@@ -11,11 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 from claude_agent_sdk import CLIConnectionError, CLIJSONDecodeError
-from serving import Running, running
+from serving import Running, running, until
 
 from bridge.claude import process as process_module
 from bridge.claude import transport as transport_module
 from bridge.claude.account import read_login
+from bridge.claude.options import Launch
 from bridge.claude.transport import CliTransport, Command
 
 SpawnProgram = Callable[[str], CliTransport]
@@ -61,6 +62,14 @@ async def test_garbage_ends_the_process_with_an_error(program: SpawnProgram) -> 
     with pytest.raises(CLIJSONDecodeError):
         [message async for message in transport.read_messages()]
     assert not transport.is_ready()
+
+
+async def test_a_message_of_an_odd_shape_ends_the_process(program: SpawnProgram) -> None:
+    transport = program("print(json.dumps({'type': 'stream_event'})); time.sleep(60)")
+    transport._tap = lambda raw: raw["event"]
+    await transport.connect()
+    with pytest.raises(CLIConnectionError, match="odd shape"):
+        [message async for message in transport.read_messages()]
 
 
 async def test_an_endless_line_ends_the_process(
@@ -146,7 +155,15 @@ async def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     transport = CliTransport(Command(argv=("/nowhere",), env={}, cwd=tmp_path / "nor here"))
     with pytest.raises(CLIConnectionError, match="can't be started"):
         await transport.connect()
-    login = await read_login(Path("/nowhere"), {})
+    nowhere = Launch(
+        cli=Path("/nowhere"),
+        environment={},
+        workdir=tmp_path,
+        scratch=tmp_path,
+        simple=False,
+        cli_retries=0,
+    )
+    login = await read_login(nowhere)
     assert not login.logged_in
     assert login.error
 
@@ -204,6 +221,55 @@ async def test_waiting_for_a_place_ends_with_the_deadline() -> None:
         assert (status, body["error"]["code"]) == (504, "timeout")
         assert len(server.upstream.requests) == 0
         assert (await server.chat("[[say free again]]"))[0] == 200
+
+
+async def test_a_client_that_leaves_the_queue_costs_nothing() -> None:
+    async with running(max_concurrent=1, pool_size=0) as server:
+        async with server.engine._slots:
+            waiting = asyncio.create_task(server.chat("hello"))
+            await until(lambda: bool(server.engine._slots._waiters))
+            waiting.cancel()
+            await asyncio.wait([waiting])
+        assert (await server.chat("[[say free]]"))[0] == 200
+        assert len(server.upstream.requests) == 1
+
+
+async def test_when_the_server_stops_waiting_turns_do_not_begin() -> None:
+    async with running(max_concurrent=1, pool_size=0) as server:
+        arrival = asyncio.create_task(server.upstream.next_request(timeout=20))
+        first = asyncio.create_task(server.chat("[[stall]]"))
+        await arrival
+        second = asyncio.create_task(server.chat("hello"))
+        await until(lambda: bool(server.engine._slots._waiters))
+        await server.engine.stop_turns()
+        for asked in (first, second):
+            status, body = await asked
+            assert (status, body["error"]["code"]) == (503, "shutting_down")
+        assert len(server.upstream.requests) == 1
+
+
+async def test_a_model_list_that_can_not_be_had_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refuse(self: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(process_module.CliProcess, "describe", refuse)
+    async with running(pool_size=0) as server:
+        status, body = await server.chat("[[say anyway]]", model="claude-haiku-4-5")
+        assert (status, body["choices"][0]["message"]["content"]) == (200, "anyway")
+
+
+async def test_no_place_for_a_directory_is_an_error_and_passes() -> None:
+    async with running(pool_size=0) as server:
+        scratch = server.engine.launch.scratch
+        await server.engine.known_names()
+        await server.engine.pool.settled()
+        scratch.rmdir()
+        status, body = await server.chat("hello")
+        assert (status, body["error"]["code"]) == (503, "spawn_failed")
+        scratch.mkdir()
+        assert (await server.chat("[[say again]]"))[0] == 200
 
 
 async def test_nothing_is_left_of_a_conversation() -> None:

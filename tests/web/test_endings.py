@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from serving import Running, running
 
+from bridge.core.events import Event, TextDelta
 from bridge.demo import Fault
+from bridge.dialects.openai_chat import ChunkEncoder
+from bridge.web.stream import Patience
 
 
 def joined(events: list[str]) -> str:
@@ -61,6 +65,14 @@ async def test_an_answer_is_one_upstream_request(server: Running, kind: str, str
         assert body["choices"][0]["finish_reason"] == reason
         text = body["choices"][0]["message"]["content"]
     assert words in text
+    assert await settled(server) == 1
+
+
+async def test_a_stop_sequence_may_be_all_that_the_model_says(server: Running) -> None:
+    status, body = await server.chat("[[say HALT]]", stop=["HALT"])
+    assert status == 200, body
+    assert body["choices"][0]["finish_reason"] == "stop"
+    assert not body["choices"][0]["message"]["content"]
     assert await settled(server) == 1
 
 
@@ -261,8 +273,48 @@ async def test_a_turn_that_takes_too_long_ends(message: str, stream: bool) -> No
             await received.ended_event.wait()
 
 
+async def test_a_client_that_does_not_read_loses_its_place() -> None:
+    async with running(max_concurrent=1, patience=Patience(stall=0.5)) as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(sock, (host, int(port)))
+            messages = [{"role": "user", "content": "[[words 25000]]"}]
+            body = json.dumps({"model": "haiku", "stream": True, "messages": messages}).encode()
+            head = (
+                "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            )
+            arrival = asyncio.create_task(server.upstream.next_request(timeout=20))
+            await loop.sock_sendall(sock, head.encode() + body)
+            await arrival
+            status, answer = await server.chat("[[say next]]")
+            assert status == 200, answer
+
+
+async def test_a_mistake_of_ours_in_mid_stream_is_a_frame(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = ChunkEncoder.encode
+
+    def broken(self: ChunkEncoder, event: Event) -> bytes:
+        if isinstance(event, TextDelta) and event.text.strip() == "three":
+            raise RuntimeError("a bug")
+        return encode(self, event)
+
+    monkeypatch.setattr(ChunkEncoder, "encode", broken)
+    status, events = await server.stream("[[say one two three four]]")
+    assert status == 200
+    assert joined(events[:-1]) == "one two"
+    error = json.loads(events[-1])["error"]
+    assert error["code"] == "internal_error"
+    assert "a bug" not in events[-1]
+
+
 async def test_silence_is_filled_with_pings_and_an_error_after_one_is_a_frame() -> None:
-    async with running(ping_seconds=0.05, max_timeout=2.5) as server:
+    async with running(patience=Patience(ping=0.05), max_timeout=2.5) as server:
         status, events = await server.stream("[[slow 0.5]] [[say at last]]")
         assert status == 200
         assert events.count(": ping") >= 2

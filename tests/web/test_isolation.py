@@ -39,9 +39,17 @@ async def test_twenty_at_once_share_nothing() -> None:
     async with running(max_concurrent=20, pool_size=2) as server:
         nonces = [uuid.uuid4().hex for _ in range(20)]
         asked = {nonce: conversation(nonce, turns=i % 4) for i, nonce in enumerate(nonces)}
+        parameters = {
+            nonce: {
+                "model": ("claude-sonnet-4-5", "claude-haiku-4-5")[i % 2],
+                "temperature": i / 20,
+                "max_tokens": 100 + i,
+            }
+            for i, nonce in enumerate(nonces)
+        }
         answers = await asyncio.gather(
             *(
-                server.stream(asked[nonce]) if i % 2 else server.chat(asked[nonce])
+                (server.stream if i % 2 else server.chat)(asked[nonce], **parameters[nonce])
                 for i, nonce in enumerate(nonces)
             )
         )
@@ -56,6 +64,7 @@ async def test_twenty_at_once_share_nothing() -> None:
             whole = json.dumps(body)
             (nonce,) = [nonce for nonce in nonces if nonce in whole]
             assert canonical(body) == expected(asked[nonce])
+            assert {name: body[name] for name in parameters[nonce]} == parameters[nonce]
         assert (
             len(
                 {

@@ -275,6 +275,68 @@ async def test_a_login_of_the_persons_own_settings_is_used(serve: Serve, tmp_pat
         await upstream.stop()
 
 
+MADE_UP_LOGIN = {
+    "claudeAiOauth": {
+        "accessToken": "sk-ant-oat01-made-up",
+        "refreshToken": "sk-ant-ort01-made-up",
+        "expiresAt": 4102444800000,
+        "scopes": ["user:inference", "user:profile"],
+        "subscriptionType": "max",
+    }
+}
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS keeps logins in the keychain")
+async def test_an_oauth_login_and_its_end(serve: Serve, tmp_path: Path) -> None:
+    upstream = DemoUpstream(pace=0, keep=None)
+    await upstream.start()
+    try:
+        (tmp_path / ".claude").mkdir()
+        login = tmp_path / ".claude" / ".credentials.json"
+        login.write_text(json.dumps(MADE_UP_LOGIN))
+        environ = {"ANTHROPIC_BASE_URL": upstream.url, "CLAUDE_AUTH_METHOD": "cli"}
+        async with serve("--port", "0", **environ) as served:
+            async with aiohttp.ClientSession() as http:
+                async with ask(http, served.url, "[[say by subscription]]") as response:
+                    assert response.status == 200
+                    assert b'" subscription"' in await response.read()
+                (received,) = upstream.requests
+                assert received.headers["authorization"] == "Bearer sk-ant-oat01-made-up"
+                raw = json.dumps(received.body)
+                assert str(Path.cwd()) not in raw
+
+                login.unlink()
+                async with ask(http, served.url, "hello") as response:
+                    assert response.status == 503
+                    assert (await response.json())["error"]["code"] == "not_logged_in"
+                async with http.get(f"{served.url}/health") as response:
+                    assert (await response.json())["logged_in"] is False
+            await served.stop()
+    finally:
+        await upstream.stop()
+
+
+async def test_a_signal_during_the_start_ends_it(tmp_path: Path) -> None:
+    fifo, hanging = tmp_path / "fifo", tmp_path / "hanging"
+    os.mkfifo(fifo)
+    hanging.write_text(f"#!/bin/sh\necho up > {fifo}\nexec sleep 600\n")
+    hanging.chmod(0o700)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bridge", "--port", "0", "--cli-path", str(hanging)),
+        env=clean_environment(tmp_path),
+        cwd=tmp_path,
+    )
+    assert await asyncio.to_thread(fifo.read_text) == "up\n"
+    children = psutil.Process(process.pid).children()
+    began = time.monotonic()
+    process.terminate()
+    async with asyncio.timeout(10):
+        await process.wait()
+    assert time.monotonic() - began < 5
+    await none_left(children, 1)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
 async def test_the_next_free_port_is_taken_and_named(serve: Serve) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -313,6 +375,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], dict[str, str], str]] = {
         "ANTHROPIC_VERTEX_PROJECT_ID",
     ),
     "cli without a login": ((), {"CLAUDE_AUTH_METHOD": "cli"}, "claude login"),
+    "a folder for a program": ((), {"CLAUDE_CLI_PATH": "/tmp"}, "CLAUDE_CLI_PATH"),
     "a program that is not there": ((), {"CLAUDE_CLI_PATH": "/nowhere"}, "CLAUDE_CLI_PATH"),
     "a host that is not there": (("--host", "no.such.host.invalid", "--insecure"), {}, "no.such"),
 }
@@ -325,6 +388,15 @@ async def test_it_refuses_to_start(tmp_path: Path, kind: str) -> None:
     assert code != 0
     assert words in said
     assert "Traceback" not in said
+
+
+async def test_a_chosen_login_is_not_replaced_by_one_of_the_settings(tmp_path: Path) -> None:
+    (tmp_path / ".claude").mkdir()
+    settings = {"apiKeyHelper": "echo k", "env": {"ANTHROPIC_API_KEY": "a-key-in-settings"}}
+    (tmp_path / ".claude" / "settings.json").write_text(json.dumps(settings))
+    code, said = await run(tmp_path, "--port", "0", CLAUDE_AUTH_METHOD="cli")
+    assert code != 0
+    assert "not logged in" in said
 
 
 async def test_beyond_loopback_with_a_key(serve: Serve) -> None:

@@ -1,6 +1,5 @@
 """What every request gets: an id, headers, one line in the log, and errors in one shape."""
 
-import asyncio
 import logging
 import re
 import time
@@ -45,9 +44,6 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
         response = await _answer(request, handler)
         status = response.status
         return response
-    except asyncio.CancelledError:
-        status = CLIENT_GONE
-        raise
     finally:
         principal = request.get(PRINCIPAL)
         access.info(
