@@ -98,7 +98,7 @@ class CliProcess:
     async def describe(self) -> dict[str, Any]:
         """Initialize without a turn and give what the CLI says of itself: its models, its account.
 
-        Raises ``TimeoutError`` or :class:`claude_agent_sdk.ClaudeSDKError`.
+        Raises what the SDK raises: ``ClaudeSDKError``, ``TimeoutError``, or a bare ``Exception``.
         """
         self._pump_task = asyncio.create_task(self._pump(system=()))
         return await self._ready
@@ -153,9 +153,7 @@ class CliProcess:
             self._ready.set_result(await self._client.get_server_info() or {})
             async for message in self._client.receive_messages():
                 self._dispatch(message)
-        except (ClaudeSDKError, TimeoutError) as error:
-            self._lost(error)
-        except Exception as error:  # noqa: BLE001 - the SDK raises bare Exception for timeouts
+        except Exception as error:  # noqa: BLE001 - the SDK raises bare ones, for a timeout say
             self._lost(error)
         finally:
             self._lost(None)
@@ -214,7 +212,7 @@ class CliProcess:
                 await self._replay(running, line)
             running.live = True
             await self._client.query(_one(plan.script.prompt))
-        except (ClaudeSDKError, TimeoutError, UpstreamFault) as error:
+        except Exception as error:  # noqa: BLE001 - as in the pump, whose fault may be raised here
             self._lost(error)
             self.kill()
 

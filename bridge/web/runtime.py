@@ -46,9 +46,8 @@ async def backend(
 ) -> AsyncIterator[Backend]:
     """Everything behind the HTTP side, from start to a stop that leaves nothing behind.
 
-    ``demo_keep`` is how many requests the demo upstream remembers, None for all.
-
-    Raises :class:`StartupError`.
+    ``demo_keep`` is how many requests the demo upstream remembers, None for all. Raises
+    :class:`StartupError`.
     """
     with private_directory() as root:
         async with contextlib.AsyncExitStack() as stack:

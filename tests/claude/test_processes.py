@@ -214,6 +214,23 @@ async def test_a_cli_that_never_answers_is_given_up(
         assert time.monotonic() - began < 10
 
 
+async def test_a_cli_that_refuses_to_initialize_is_given_up(tmp_path: Path) -> None:
+    refusing = tmp_path / "refusing"
+    refusing.write_text(
+        f"#!{sys.executable}\n"
+        "import json, sys\n"
+        'if \'status\' in sys.argv: print(\'{"loggedIn": true, "authMethod": "api_key"}\')\n'
+        "else:\n"
+        "    for line in sys.stdin:\n"
+        "        answer = {'subtype': 'error', 'error': 'no', 'request_id': json.loads(line)['request_id']}\n"
+        "        print(json.dumps({'type': 'control_response', 'response': answer}), flush=True)\n"
+    )
+    refusing.chmod(0o700)
+    async with running(cli_path=refusing, pool_size=0) as server:
+        status, body = await server.chat("hello")
+        assert (status, body["error"]["code"]) == (502, "process_lost")
+
+
 async def test_waiting_for_a_place_ends_with_the_deadline() -> None:
     async with running(max_concurrent=1, max_timeout=2.5, pool_size=0) as server:
         async with server.engine._slots:
