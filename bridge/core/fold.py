@@ -83,7 +83,7 @@ class Folder:
         if isinstance(event, TurnFailed):
             raise event.error
         if self.completion is not None:
-            raise OutOfOrder(f"{_kind(event)} after the end")
+            raise OutOfOrder(f"{_name(event)} after the end")
         if isinstance(event, TurnStarted):
             self._require(self._started is None, event)
             self._started = event
@@ -116,13 +116,13 @@ class Folder:
             or opened.start.index != index
             or not isinstance(event, _DELTAS[opened.start.kind])
         ):
-            raise OutOfOrder(f"{_kind(event)} in {_kind(opened)}")
+            raise OutOfOrder(f"{_name(event)} in {_where(opened)}")
         opened.pieces.append(piece)
 
     def _end_block(self, event: Event, index: int) -> None:
         opened = self._open
         if opened is None or opened.start.index != index:
-            raise OutOfOrder(f"{_kind(event)} in {_kind(opened)}")
+            raise OutOfOrder(f"{_name(event)} in {_where(opened)}")
         start = opened.start
         self._blocks.append(
             Block(
@@ -136,7 +136,7 @@ class Folder:
 
     def _finish(self, event: TurnFinished) -> None:
         if self._started is None or self._open is not None or self._usage is None:
-            raise OutOfOrder(f"{_kind(event)} too early")
+            raise OutOfOrder(f"{_name(event)} too early")
         self.completion = Completion(
             model=self._started.model,
             message_id=self._started.message_id,
@@ -149,12 +149,17 @@ class Folder:
     @staticmethod
     def _require(legal: bool, event: Event) -> None:
         if not legal:
-            raise OutOfOrder(_kind(event))
+            raise OutOfOrder(_name(event))
 
 
-def _kind(value: object) -> str:
-    """A name for a fault's message: what an event holds is the client's and goes in no log."""
-    return type(value).__name__
+def _name(event: Event) -> str:
+    """An event for a fault's message: the words in it are the client's, and go in no log."""
+    index = getattr(event, "index", None)
+    return type(event).__name__ + ("" if index is None else f"(index={index})")
+
+
+def _where(opened: _Open | None) -> str:
+    return "no block" if opened is None else f"the open {_name(opened.start)}"
 
 
 def fold(events: Iterable[Event]) -> Completion:

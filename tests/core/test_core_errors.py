@@ -24,6 +24,7 @@ TREE: dict[type[BridgeError], tuple[int, Kind, str | None]] = {
     errors.Internal: (500, Kind.INTERNAL, "internal_error"),
     errors.UpstreamFault: (502, Kind.UPSTREAM, "upstream_error"),
     errors.UpstreamRefusedLogin: (502, Kind.UPSTREAM, "upstream_authentication"),
+    errors.ProcessLost: (502, Kind.UPSTREAM, "process_lost"),
     errors.Unavailable: (503, Kind.UNAVAILABLE, "overloaded"),
     errors.NotLoggedIn: (503, Kind.UNAVAILABLE, "not_logged_in"),
     errors.ShuttingDown: (503, Kind.UNAVAILABLE, "shutting_down"),

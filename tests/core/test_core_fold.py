@@ -231,7 +231,8 @@ def test_a_folder_is_done_only_at_the_end() -> None:
 
 
 def test_an_error_of_order_names_the_event() -> None:
-    with pytest.raises(OutOfOrder, match=r"TextDelta\(index=3, text='stray'\)"):
+    with pytest.raises(OutOfOrder, match=r"TextDelta\(index=3\) in no block") as caught:
         fold([START, said("stray", 3)])
+    assert "stray" not in str(caught.value)
     with pytest.raises(OutOfOrder, match="no end"):
         fold([START, USAGE])

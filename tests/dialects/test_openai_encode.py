@@ -518,6 +518,7 @@ ERRORS: dict[type[BridgeError], tuple[str, str | None]] = {
     errors.Internal: ("api_error", "internal_error"),
     errors.UpstreamFault: ("api_error", "upstream_error"),
     errors.UpstreamRefusedLogin: ("api_error", "upstream_authentication"),
+    errors.ProcessLost: ("api_error", "process_lost"),
     errors.Unavailable: ("service_unavailable_error", "overloaded"),
     errors.NotLoggedIn: ("service_unavailable_error", "not_logged_in"),
     errors.ShuttingDown: ("service_unavailable_error", "shutting_down"),
