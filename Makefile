@@ -12,7 +12,7 @@ STAMP := $(VENV)/.installed
 demo: $(VENV)/.runtime
 	@exec $(BIN)/bridge --demo $(ARGS)
 
-test: $(STAMP) examples/node_modules/.installed
+test: $(STAMP) examples/node_modules/.installed $(VENV)/.browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -41,6 +41,13 @@ $(STAMP): $(BIN)/python setup.cfg pyproject.toml
 examples/node_modules/.installed: examples/package.json
 	@if command -v npm >/dev/null; then npm install --prefix examples --no-audit --no-fund --silent && touch $@; \
 	else echo "npm is not here: the Node example is not tested"; fi
+
+# Chromium, for the page's tests; as root on Debian it is installed, elsewhere they say so and skip.
+$(VENV)/.browser: $(STAMP)
+	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null; then touch $@; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null && touch $@; \
+	else echo "Chromium is not here: the page is not tested in a browser"; fi
 
 clean:
 	rm -rf $(VENV) build dist examples/node_modules *.egg-info .mypy_cache .ruff_cache .pytest_cache
