@@ -46,7 +46,7 @@ examples/node_modules/.installed: examples/package.json
 $(VENV)/.browser: $(STAMP)
 	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null; then touch $@; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null && touch $@; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null && touch $@; \
 	else echo "Chromium is not here: the page is not tested in a browser"; fi
 
 clean:
