@@ -68,10 +68,14 @@ async def run(home: Path, *args: str, **environ: str) -> tuple[int, str]:
         env=clean_environment(home, **environ),
         cwd=home,
     )
-    async with asyncio.timeout(30):
-        out, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode()
+    try:
+        async with asyncio.timeout(30):
+            out, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode or 0, out.decode()
 
 
 @pytest.fixture
