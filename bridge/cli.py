@@ -4,6 +4,7 @@ import asyncio
 import logging
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -198,5 +199,6 @@ def main() -> None:
     """The console script."""
     from dotenv import load_dotenv
 
-    load_dotenv(".env", override=False)
+    if load_dotenv(".env", override=False):
+        click.echo(f"Settings are also read from {Path('.env').absolute()}", err=True)
     command().main()

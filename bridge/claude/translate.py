@@ -57,8 +57,8 @@ UNTOLD_WAIT = 30
 
 LOGIN_ADVICE = (
     "Claude Code is not logged in on the server. Log in there with `claude auth login` (`claude "
-    "login` in older versions), or set ANTHROPIC_API_KEY, or Bedrock or Vertex credentials; then "
-    "send the request again. `bridge --demo` works without a login."
+    "login` in older versions) and send the request again; or restart the server with "
+    "ANTHROPIC_API_KEY, or Bedrock or Vertex credentials. `bridge --demo` works without a login."
 )
 
 
@@ -327,10 +327,7 @@ def upstream_error(
                 retry_after=retry_after or UNTOLD_WAIT,
             )
         case int() if 400 <= status < 500:
-            named = re.search(r"\b(temperature|top_p|max_tokens|stop)(_sequences)?\b", words)
-            return errors.InvalidRequest(
-                words or f"The model's side answered {status}.", param=named[1] if named else None
-            )
+            return _refused(words or f"The model's side answered {status}.")
         case int():
             return errors.Unavailable(
                 f"The model's side is overloaded or in trouble ({status}). Try again later.{said}",
@@ -338,6 +335,18 @@ def upstream_error(
             )
         case None:
             return errors.UpstreamFault(f"The model's side could not be reached.{said}")
+
+
+def _refused(words: str) -> errors.InvalidRequest:
+    """The upstream's own words, with the field that they name."""
+    named = re.search(r"\b(temperature|top_p|max_tokens|stop)(_sequences)?\b", words)
+    param = named[1] if named else None
+    if param in {"temperature", "top_p"}:
+        words = (
+            f"{words.rstrip('.')}. (Claude's newer models always think, and take neither "
+            "temperature nor top_p: leave them out, or name an older model.)"
+        )
+    return errors.InvalidRequest(words, param=param)
 
 
 def _broken(words: str = "") -> errors.UpstreamFault:

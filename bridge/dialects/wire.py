@@ -42,7 +42,8 @@ class Fault(Exception):
 
     def as_error(self) -> InvalidRequest:
         """The error for the client."""
-        where = f"'{self.path}': " if self.path else ""
+        colon = "" if self.problem.startswith(("is ", "contains ")) else ":"
+        where = f"'{self.path}'{colon} " if self.path else ""
         return InvalidRequest(f"{where}{self.problem}", param=self.path or None, code=self.code)
 
 

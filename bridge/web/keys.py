@@ -21,4 +21,5 @@ PATIENCE = web.AppKey("patience", Patience)
 PRINCIPAL = web.RequestKey("principal", Principal)
 REQUEST_ID = web.RequestKey("request_id", str)
 ARRIVED = web.RequestKey("arrived", float)
+DELIVERED = web.RequestKey("delivered", bool)  # all of a stream was sent
 NOTES = web.RequestKey("notes", dict[str, object])  # for the access log

@@ -133,7 +133,7 @@ def demo_environment(environ: Mapping[str, str], root: Path, url: str) -> dict[s
 
 def _require_login(settings: Settings, engine: Engine) -> None:
     if not engine.login.logged_in:
-        advice = "Log in with `claude auth login` (`claude login` in older versions), or choose "
+        advice = f"Log in with `{engine.launch.cli} auth login`, or choose "
         raise StartupError(
             f"CLAUDE_AUTH_METHOD={settings.auth_method} is chosen, but Claude Code is not logged "
             f"in that way. {advice if settings.auth_method is AuthMethod.CLI else 'Choose '}"

@@ -23,7 +23,7 @@ from bridge.core.fold import Folder
 from bridge.dialects import openai_chat
 from bridge.web.body import read_json_body
 from bridge.web.errors import json_response
-from bridge.web.keys import ENGINE, NOTES, PATIENCE, PRINCIPAL, REQUEST_ID
+from bridge.web.keys import DELIVERED, ENGINE, NOTES, PATIENCE, PRINCIPAL, REQUEST_ID
 from bridge.web.stream import EventStream
 
 log = logging.getLogger(__name__)
@@ -96,6 +96,7 @@ async def _stream(
                 f"the request id {request[REQUEST_ID]}."
             )
             await stream.send(encoder.encode(TurnFailed(error=mistake)))
+        request[DELIVERED] = True
         await stream.end()
     return stream.response
 

@@ -363,7 +363,7 @@ BODIES: dict[str, tuple[bytes, str | None, str, str]] = {
         "an integer",
     ),
     "5000-digits": (b'{"n": ' + b"1" * 5000 + b"}", None, "invalid_json", "thousands of digits"),
-    "no-messages": (b"{}", "messages", "missing_required_parameter", "'messages': is missing."),
+    "no-messages": (b"{}", "messages", "missing_required_parameter", "'messages' is missing."),
     "a-body-for-responses": (
         b'{"model": "gpt-4o", "input": "hi", "tools": [1]}',
         "messages",

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from serving import Running, running
+import structlog
+from serving import Running, running, until
 
 CHAT = "/v1/chat/completions"
 GOOD = {"model": "sonnet", "messages": [{"role": "user", "content": "[[say fine]]"}]}
@@ -328,6 +329,24 @@ async def test_a_key_is_needed_where_one_is_set(
 async def test_open_paths_need_no_key(locked_server: Running, path: str) -> None:
     async with locked_server.http.get(locked_server.url + path) as response:
         assert response.status == 200
+
+
+async def test_the_log_tells_whose_key_it_was_and_what_was_wrong(locked_server: Running) -> None:
+    with structlog.testing.capture_logs() as lines:
+        for headers in ({}, {"x-api-key": KEYS[0]}, {"x-api-key": KEYS[1]}):
+            url = f"{locked_server.url}/v1/nothing-here" if not headers else locked_server.url
+            path = "" if not headers else "/v1/models"
+            async with locked_server.http.get(url + path, headers=headers):
+                pass
+        async with locked_server.http.get(f"{locked_server.url}/v1/models"):
+            pass
+        await until(lambda: len(lines) >= 4)
+    keys = [line["key"] for line in lines]
+    assert keys[0] is None
+    assert keys[1] != keys[2]
+    assert all(key.startswith("key_") for key in keys[1:3])
+    assert (keys[3], lines[3]["status"], lines[3]["error"]) == (None, 401, "invalid_api_key")
+    assert not [key for key in KEYS if key in str(lines)]
 
 
 async def test_any_key_will_do_where_none_is_set(server: Running) -> None:

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from serving import Running, running
+import structlog
+from serving import Running, running, until
 
 from bridge.core.events import Event, TextDelta
 from bridge.demo import Fault
@@ -311,6 +312,19 @@ async def test_a_mistake_of_ours_in_mid_stream_is_a_frame(
     error = json.loads(events[-1])["error"]
     assert error["code"] == "internal_error"
     assert "a bug" not in events[-1]
+
+
+async def test_a_client_that_leaves_after_the_last_frame_had_its_answer(server: Running) -> None:
+    messages = [{"role": "user", "content": "[[say all of it]]"}]
+    with structlog.testing.capture_logs() as lines:
+        async with server.post(
+            "/v1/chat/completions", {"model": "haiku", "stream": True, "messages": messages}
+        ) as response:
+            await response.content.readuntil(b"[DONE]\n\n")
+            response.close()
+        await until(lambda: any(line["event"] == "request" for line in lines))
+    (line,) = [line for line in lines if line["event"] == "request"]
+    assert line["status"] == 200
 
 
 async def test_silence_is_filled_with_pings_and_an_error_after_one_is_a_frame() -> None:

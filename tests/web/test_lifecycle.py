@@ -378,7 +378,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], dict[str, str], str]] = {
         {"CLAUDE_AUTH_METHOD": "vertex"},
         "ANTHROPIC_VERTEX_PROJECT_ID",
     ),
-    "cli without a login": ((), {"CLAUDE_AUTH_METHOD": "cli"}, "claude login"),
+    "cli without a login": ((), {"CLAUDE_AUTH_METHOD": "cli"}, "auth login`"),
     "a folder for a program": ((), {"CLAUDE_CLI_PATH": "/tmp"}, "CLAUDE_CLI_PATH"),
     "a program that is not there": ((), {"CLAUDE_CLI_PATH": "/nowhere"}, "CLAUDE_CLI_PATH"),
     "a host that is not there": (("--host", "no.such.host.invalid", "--insecure"), {}, "no.such"),

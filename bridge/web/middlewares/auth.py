@@ -11,8 +11,9 @@ from bridge.web.keys import KEYRING, OPEN_ROUTES, PRINCIPAL
 async def auth(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request pass whose key is right; where no key is set any key is accepted."""
     keyring = request.app[KEYRING]
-    request[PRINCIPAL] = LOCAL
-    if keyring.keys and not _is_open(request):
+    if not keyring.keys:
+        request[PRINCIPAL] = LOCAL
+    elif not _is_open(request):
         request[PRINCIPAL] = keyring.identify(_presented(request))
     return await handler(request)
 

@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 
 from bridge.core import errors
 from bridge.web.errors import error_response
-from bridge.web.keys import ARRIVED, NOTES, PRINCIPAL, REQUEST_ID
+from bridge.web.keys import ARRIVED, DELIVERED, NOTES, PRINCIPAL, REQUEST_ID
 
 access = structlog.get_logger("bridge.access")
 log = logging.getLogger(__name__)
@@ -45,6 +45,8 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
         status = response.status
         return response
     finally:
+        if status == CLIENT_GONE and request.get(DELIVERED):
+            status = 200  # many clients close as soon as they have seen the last frame
         principal = request.get(PRINCIPAL)
         access.info(
             "request",
@@ -62,9 +64,9 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except errors.BridgeError as error:
-        return error_response(error)
+        return _told(request, error)
     except web.HTTPException as error:
-        return error_response(_from_http(request, error), allow=error.headers.get("Allow"))
+        return _told(request, _from_http(request, error), allow=error.headers.get("Allow"))
     except ConnectionResetError:
         raise
     except Exception:
@@ -75,6 +77,13 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
                 f"{request[REQUEST_ID]}."
             )
         )
+
+
+def _told(
+    request: web.Request, error: errors.BridgeError, *, allow: str | None = None
+) -> web.Response:
+    request[NOTES]["error"] = error.code or error.kind.value
+    return error_response(error, allow=allow)
 
 
 def _from_http(request: web.Request, error: web.HTTPException) -> errors.BridgeError:
