@@ -51,6 +51,7 @@ class Engine:
     _described: asyncio.Event = field(factory=asyncio.Event, init=False)
     _describing: asyncio.Task[None] | None = field(default=None, init=False)
     _running: set[CliProcess] = field(factory=set, init=False)
+    _starting: set[CliProcess] = field(factory=set, init=False)  # of those: no word yet
     _stopping: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -195,7 +196,8 @@ class Engine:
             while True:
                 event = await queue.get()
                 if isinstance(event, TurnStarted):
-                    self.pool.refill()
+                    self._starting.discard(process)
+                    self._refill()
                 if isinstance(event, TurnFailed) and isinstance(event.error, NotLoggedIn):
                     self._take_login(evolve(self.login, logged_in=False))
                 yield event
@@ -211,6 +213,7 @@ class Engine:
     def _counted(self, process: CliProcess, deadline: float) -> Iterator[None]:
         """The process is one of the running ones; at the deadline it ends, read or not."""
         self._running.add(process)
+        self._starting.add(process)
         too_long = TurnFailed(error=self._too_long("the model had not finished"))
         timer = asyncio.get_running_loop().call_at(deadline, process.fail, too_long)
         try:
@@ -218,9 +221,14 @@ class Engine:
         finally:
             timer.cancel()
             self._running.discard(process)
+            self._starting.discard(process)
             self.pool.discard(process)
-            if not self._stopping:
-                self.pool.refill()
+            self._refill()
+
+    def _refill(self) -> None:
+        """Start a process for later, unless somebody waits for the first word of one now."""
+        if not (self._starting or self._stopping):
+            self.pool.refill()
 
     def _too_long(self, state: str) -> TurnTimeout:
         return TurnTimeout(
