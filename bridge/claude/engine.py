@@ -69,7 +69,7 @@ class Engine:
         self._stopping = True
         if self._describing is not None:
             self._describing.cancel()
-        failure = TurnFailed(error=_shutting_down())
+        failure = TurnFailed(error=ShuttingDown(ShuttingDown.advice))
         for process in list(self._running):
             process.fail(failure)
 
@@ -154,7 +154,7 @@ class Engine:
 
     async def _plan(self, turn: Turn) -> TurnPlan:
         if self._stopping:
-            raise _shutting_down()
+            raise ShuttingDown(ShuttingDown.advice)
         if not (await self.current_login()).logged_in:
             raise NotLoggedIn(LOGIN_ADVICE)
         names = await self.known_names()
@@ -190,7 +190,7 @@ class Engine:
             return
         with self._counted(process, deadline):
             if self._stopping:  # it was, while this turn waited
-                yield TurnFailed(error=_shutting_down())
+                yield TurnFailed(error=ShuttingDown(ShuttingDown.advice))
                 return
             queue = process.begin(plan, self._policy_until(deadline))
             while True:
@@ -234,7 +234,3 @@ class Engine:
         return TurnTimeout(
             f"The answer took longer than {self.max_timeout:g} seconds (MAX_TIMEOUT): {state}."
         )
-
-
-def _shutting_down() -> ShuttingDown:
-    return ShuttingDown("The server is shutting down. Send the request again later.")

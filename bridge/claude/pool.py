@@ -35,7 +35,7 @@ class Pool:
         Raises :class:`bridge.core.errors.Unavailable` when none can be started.
         """
         if self._closed:
-            raise ShuttingDown("The server is shutting down. Send the request again later.")
+            raise ShuttingDown(ShuttingDown.advice)
         while self._ready:
             process = self._ready.popleft()
             self._given.add(process)

@@ -166,6 +166,7 @@ class ShuttingDown(Unavailable):
     """The server is stopping."""
 
     default_code = "shutting_down"
+    advice: ClassVar[str] = "The server is shutting down. Send the request again later."
 
 
 class TurnTimeout(BridgeError):

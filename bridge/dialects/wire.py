@@ -267,6 +267,7 @@ def _optional(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
 
 def _object(converter: Converter, cls: type[T]) -> Callable[[Any, Any], T]:
     hints = typing.get_type_hints(cls)
+    # The factory is asked for attrs classes only; type[T] can't say so.
     fields = [(a, hints[a.name]) for a in attrs.fields(cls) if a.init]  # type: ignore[arg-type]
 
     def structure(value: Any, _: object) -> T:

@@ -75,7 +75,8 @@ async def run(home: Path, *args: str, **environ: str) -> tuple[int, str]:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return process.returncode or 0, out.decode()
+    assert process.returncode is not None
+    return process.returncode, out.decode()
 
 
 @pytest.fixture
