@@ -10,7 +10,16 @@ from typing import Any
 
 from attrs import frozen
 
-from bridge.core.conversation import Message, Part, Role, Text, ToolCall, ToolResult
+from bridge.core.conversation import (
+    Message,
+    Part,
+    RedactedThinking,
+    Role,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
 
 Line = dict[str, Any]
 
@@ -23,13 +32,14 @@ class Script:
     prompt: Line
 
 
-def script(messages: Sequence[Message]) -> Script:
-    """The lines for a whole conversation whose last message is not the assistant's.
+def script(messages: Sequence[Message], model: str | None = None) -> Script:
+    """The lines for a conversation whose last message is not the assistant's.
 
     Messages of one side that follow each other become one, since the CLI would join consecutive
-    user messages itself and split a tool result from the words beside it.
+    user messages itself and split a tool result from the words beside it. Reasoning is told to the
+    ``model`` that it is from and to no other: its signature is bound to that one.
     """
-    merged = _alternating(messages)
+    merged = _alternating(messages, model)
     return Script(
         earlier=tuple(
             _user_line(blocks, query=False) if role is Role.USER else _assistant_line(blocks)
@@ -39,11 +49,17 @@ def script(messages: Sequence[Message]) -> Script:
     )
 
 
-def _alternating(messages: Iterable[Message]) -> list[tuple[Role, list[dict[str, Any]]]]:
+def _alternating(
+    messages: Iterable[Message], model: str | None
+) -> list[tuple[Role, list[dict[str, Any]]]]:
     merged: list[tuple[Role, list[dict[str, Any]]]] = []
     for message in messages:
         role = Role.ASSISTANT if message.role is Role.ASSISTANT else Role.USER
-        blocks = [_block(part, message.role) for part in message.parts]
+        blocks = [
+            _block(part, message.role)
+            for part in message.parts
+            if message.model == model or not isinstance(part, Thinking | RedactedThinking)
+        ]
         if merged and merged[-1][0] is role:
             merged[-1][1].extend(blocks)
         elif blocks:
@@ -74,6 +90,10 @@ def _block(part: Part, role: Role) -> dict[str, Any]:
                 "content": [{"type": "text", "text": text.text} for text in part.content],
                 **({"is_error": True} if part.is_error else {}),
             }
+        case Thinking():
+            return {"type": "thinking", "thinking": part.text, "signature": part.signature}
+        case RedactedThinking():
+            return {"type": "redacted_thinking", "data": part.data}
 
 
 def _user_line(blocks: list[dict[str, Any]], *, query: bool) -> Line:

@@ -20,6 +20,7 @@ from claude_agent_sdk import (
     SystemMessage,
 )
 
+from bridge.claude.answer import Answer
 from bridge.core import errors
 from bridge.core.events import (
     BlockEnded,
@@ -133,6 +134,7 @@ class Translator:
     _started: bool = field(default=False, init=False)
     _visible: bool = field(default=False, init=False)
     _usage: dict[str, Any] = field(factory=dict, init=False)
+    _answer: Answer = field(factory=Answer, init=False)
     _synthetic: AssistantMessage | None = field(default=None, init=False)
     _refused: bool = field(default=False, init=False)
     _quota_resets_at: int | None = field(default=None, init=False)
@@ -175,6 +177,7 @@ class Translator:
     # -- the stream of the Messages API ----------------------------------------------------------
 
     def _stream(self, event: dict[str, Any]) -> list[Event]:
+        self._answer.feed(event)
         match event.get("type"):
             case "message_start":
                 return self._message_start(event["message"])
@@ -248,12 +251,21 @@ class Translator:
                     )
                 ),
             ]
+        try:
+            message = self._answer.message()
+        except ValueError:
+            unreadable = errors.UpstreamFault(
+                "The model called a function with arguments that are not a JSON object. Try again.",
+                code="bad_arguments",
+            )
+            return [*events, TurnFailed(error=unreadable)]
         return [
             *events,
             UsageReported(usage=usage_of(self._usage)),
             TurnFinished(
                 reason=REASONS.get(reason, FinishReason.STOP),
                 stop_sequence=event["delta"].get("stop_sequence"),
+                message=message,
             ),
         ]
 

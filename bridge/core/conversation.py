@@ -40,15 +40,35 @@ class ToolResult:
     is_error: bool = False
 
 
-Part = Text | ToolCall | ToolResult
+@frozen(kw_only=True)
+class Thinking:
+    """The model's own reasoning, with the signature that makes it acceptable when sent back."""
+
+    text: str
+    signature: str = ""
+
+
+@frozen(kw_only=True)
+class RedactedThinking:
+    """Reasoning that only the model's side can read, sent back as it came."""
+
+    data: str
+
+
+Part = Text | ToolCall | ToolResult | Thinking | RedactedThinking
 
 
 @frozen(kw_only=True)
 class Message:
-    """One message of a conversation; a message without parts says nothing and is never sent."""
+    """One message of a conversation; a message without parts says nothing and is never sent.
+
+    ``model`` is what was asked for an assistant's message (``None``: the default, or not known). It
+    is no part of what was said, so messages that differ in it alone are equal.
+    """
 
     role: Role
     parts: tuple[Part, ...]
+    model: str | None = field(default=None, eq=False)
 
 
 @frozen(kw_only=True)
@@ -71,7 +91,8 @@ class Turn:
 
     ``model`` is the name as the client wrote it (``None``: the default). ``system`` are the texts
     of the system prompt, in order. ``messages`` is the whole conversation, oldest first; its last
-    message is never the assistant's. ``owner`` names the key that the request came with.
+    message is never the assistant's. ``owner`` names the key that the request came with,
+    ``session`` the owner's conversation that the turn belongs to, if it has a name.
     """
 
     messages: tuple[Message, ...]
@@ -79,3 +100,4 @@ class Turn:
     model: str | None = None
     sampling: Sampling = field(factory=Sampling)
     owner: str = ""
+    session: str | None = None

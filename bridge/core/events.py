@@ -13,8 +13,9 @@ block's own kind and carry its index; indexes count from 0 without gaps.
 
 from enum import StrEnum
 
-from attrs import frozen
+from attrs import field, frozen
 
+from bridge.core.conversation import Message, Role
 from bridge.core.errors import BridgeError
 
 
@@ -59,10 +60,15 @@ class Usage:
 
 @frozen(kw_only=True)
 class TurnStarted:
-    """The model began to answer; ``model`` is the one that does, ``message_id`` its own id."""
+    """The model began to answer; ``model`` is the one that does, ``message_id`` its own id.
+
+    ``live`` says that the process which held the conversation went on with it; else the history was
+    replayed into a fresh one.
+    """
 
     model: str
     message_id: str
+    live: bool = False
 
 
 @frozen(kw_only=True)
@@ -115,10 +121,11 @@ class UsageReported:
 
 @frozen(kw_only=True)
 class TurnFinished:
-    """The answer is whole."""
+    """The answer is whole; ``message`` is all of it, as the model's side wants it back."""
 
     reason: FinishReason
     stop_sequence: str | None = None
+    message: Message = field(factory=lambda: Message(role=Role.ASSISTANT, parts=()), eq=False)
 
 
 @frozen(kw_only=True)
