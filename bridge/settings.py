@@ -76,6 +76,26 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
+def _long_seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number of seconds") from None
+    if not 1 <= value <= 31_536_000:
+        raise ValueError(f"{text} seconds is not between 1 and 31536000 (a year)")
+    return value
+
+
+def parse_session_store(text: str) -> Path | None:
+    """``memory`` (None) or ``sqlite:///FILE``; a fourth slash begins an absolute path."""
+    if text == "memory":
+        return None
+    scheme, found, name = text.partition("sqlite:///")
+    if scheme or not found or not name:
+        raise ValueError(f"{text!r} is neither 'memory' nor 'sqlite:///FILE'")
+    return _parse_path(name)
+
+
 def parse_list(text: str) -> tuple[str, ...]:
     """A list as people write it: a JSON list of strings, or words between commas."""
     text = text.strip()
@@ -236,6 +256,100 @@ class Settings:
         parse=_integer(0, 100),
         metavar="NUMBER",
         help="Claude Code processes kept ready for the next conversation, about 110 MB each.",
+    )
+    max_live: int = _knob(
+        8,
+        "--max-live",
+        env=("MAX_LIVE",),
+        group="Limits",
+        parse=_integer(0, 1000),
+        metavar="NUMBER",
+        help="Claude Code processes that may be alive for conversations, about 120 MB each. Beyond "
+        "it the least recently used idle one is ended; its conversation goes on by replay.",
+    )
+    process_idle: float = _knob(
+        300.0,
+        "--process-idle",
+        env=("PROCESS_IDLE_SECONDS",),
+        group="Limits",
+        parse=_seconds(0, 9999),
+        metavar="SECONDS",
+        help="How long a conversation's process waits for its next turn before it is ended.",
+    )
+    session_ttl: float = _knob(
+        3600.0,
+        "--session-ttl",
+        env=("SESSION_TTL_SECONDS",),
+        group="Sessions",
+        parse=_long_seconds,
+        metavar="SECONDS",
+        help="How long a session lives after its last use.",
+    )
+    session_wait: float = _knob(
+        300.0,
+        "--session-wait",
+        env=("SESSION_WAIT_SECONDS",),
+        group="Sessions",
+        parse=_seconds(0, 9999),
+        metavar="SECONDS",
+        help="How long a request waits for earlier ones on the same session before it ends with "
+        "503.",
+    )
+    session_store: Path | None = _knob(
+        None,
+        "--session-store",
+        env=("SESSION_STORE",),
+        group="Sessions",
+        parse=parse_session_store,
+        metavar="memory|sqlite:///FILE",
+        default_text="memory: sessions end with the server",
+        help="Where sessions are kept. A SQLite file keeps them over restarts and crashes; it "
+        "holds the conversations in plain text.",
+    )
+    max_sessions: int = _knob(
+        1000,
+        "--max-sessions",
+        env=("MAX_SESSIONS",),
+        group="Sessions",
+        parse=_integer(1, 1_000_000),
+        metavar="NUMBER",
+        help="Sessions that a key may have at once; one more is refused.",
+    )
+    max_session_messages: int = _knob(
+        2000,
+        "--max-session-messages",
+        env=("MAX_SESSION_MESSAGES",),
+        group="Sessions",
+        parse=_integer(2, 1_000_000),
+        metavar="NUMBER",
+        help="Messages that a session may have.",
+    )
+    max_session_bytes: int = _knob(
+        256 * 1024 * 1024,
+        "--max-session-bytes",
+        env=("MAX_SESSION_BYTES",),
+        group="Sessions",
+        parse=_integer(1024, 2**40),
+        metavar="BYTES",
+        help="Memory that the histories of all sessions of a key may take together.",
+    )
+    evict_sessions: bool = _knob(
+        False,
+        "--evict-sessions",
+        env=("EVICT_SESSIONS",),
+        group="Sessions",
+        switch=True,
+        help="Where a key has too many sessions, or too large ones, delete its least recently used "
+        "instead of refusing the request.",
+    )
+    no_match: bool = _knob(
+        False,
+        "--no-match",
+        env=("NO_MATCH",),
+        group="Sessions",
+        switch=True,
+        help="Do not keep the processes of requests without a session_id. By default one is kept "
+        "in case the client sends the same conversation again with something new at its end.",
     )
     max_timeout: float = _knob(
         600.0,

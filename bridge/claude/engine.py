@@ -8,12 +8,13 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 
 from attrs import define, evolve, field
 
 from bridge.claude.account import Login, read_login
 from bridge.claude.history import script
+from bridge.claude.kept import Held, KeptProcesses
 from bridge.claude.names import Names, listed_models
 from bridge.claude.options import Launch, flag_settings
 from bridge.claude.pool import Pool
@@ -21,12 +22,21 @@ from bridge.claude.process import CliProcess, TurnPlan, is_last
 from bridge.claude.translate import LOGIN_ADVICE, RetryPolicy
 from bridge.core.conversation import Turn
 from bridge.core.errors import BridgeError, NotLoggedIn, ProcessLost, ShuttingDown, TurnTimeout
-from bridge.core.events import Event, TurnFailed, TurnStarted
+from bridge.core.events import Event, TurnFailed, TurnFinished, TurnStarted
 
 log = logging.getLogger(__name__)
 
 LOGIN_RECHECK_SECONDS = 2.0
 """How often at most a request makes us look whether somebody has logged in meanwhile."""
+
+
+@define
+class _Run:
+    """A turn's hold on a process."""
+
+    process: CliProcess
+    timer: asyncio.TimerHandle
+    kept: bool = False
 
 
 @define(kw_only=True)
@@ -42,9 +52,14 @@ class Engine:
     max_concurrent: int
     max_timeout: float
     pool_size: int
+    max_live: int
+    process_idle: float
+    match: bool
     clock: Callable[[], float] = time.monotonic
     login: Login = field(default=Login(logged_in=False), init=False)
     pool: Pool = field(init=False)
+    kept: KeptProcesses = field(init=False)
+    matched: int = field(default=0, init=False)  # turns that went on without naming a session
     _slots: asyncio.Semaphore = field(init=False)
     _login_read_at: float = field(default=float("-inf"), init=False)
     _login_lock: asyncio.Lock = field(factory=asyncio.Lock, init=False)
@@ -56,6 +71,7 @@ class Engine:
 
     def __attrs_post_init__(self) -> None:
         self.pool = Pool(size=self.pool_size, make=lambda: CliProcess(self.launch))
+        self.kept = KeptProcesses(discard=self.pool.discard, clock=self.clock)
         self._slots = asyncio.Semaphore(self.max_concurrent)
 
     # -- life ------------------------------------------------------------------------------------
@@ -69,6 +85,7 @@ class Engine:
         self._stopping = True
         if self._describing is not None:
             self._describing.cancel()
+        self.kept.end_all()
         failure = TurnFailed(error=ShuttingDown(ShuttingDown.advice))
         for process in list(self._running):
             process.fail(failure)
@@ -79,6 +96,32 @@ class Engine:
         if self._describing is not None:
             await asyncio.wait([self._describing])
         await self.pool.aclose()
+
+    # -- conversations between their turns --------------------------------------------------------
+
+    def holds(self, owner: str, session: str) -> bool:
+        """Whether a process waits for the next turn of this named conversation."""
+        return self.kept.holds(owner, session)
+
+    def release(self, owner: str, session: str) -> None:
+        """This named conversation is over: end its process, if one waits."""
+        self.kept.release(owner, session)
+
+    def sweep(self) -> None:
+        """End the processes that have waited for too long."""
+        self.kept.end_idle(self.process_idle)
+
+    def processes(self) -> dict[str, list[int]]:
+        """The ids of the living processes, by what they do: ready, running, idle."""
+        by_state: dict[str, Iterable[CliProcess]] = {
+            "ready": self.pool.ready,
+            "running": self._running,
+            "idle": self.kept,
+        }
+        return {
+            state: [p.pid for p in processes if p.alive and p.pid is not None]
+            for state, processes in by_state.items()
+        }
 
     # -- login and models ------------------------------------------------------------------------
 
@@ -102,6 +145,7 @@ class Engine:
         self.launch = evolve(self.launch, simple=login.allows_simple)
         self.policy = evolve(self.policy, login_refreshes=not login.allows_simple)
         self.pool.drop_ready()
+        self.kept.end_all()
         if login.logged_in and not self._stopping:
             self.pool.refill()
             if self._describing is None or self._describing.done():
@@ -137,7 +181,7 @@ class Engine:
         deadline = asyncio.get_running_loop().time() + self.max_timeout
         try:
             async with asyncio.timeout_at(deadline):
-                plan = await self._plan(turn)
+                model = await self._model(turn)
                 await self._slots.acquire()
         except TimeoutError:
             yield TurnFailed(error=self._too_long("no place was free"))
@@ -146,29 +190,34 @@ class Engine:
             yield TurnFailed(error=error)
             return
         try:
-            async with contextlib.aclosing(self._attempts(plan, deadline)) as events:
+            async with contextlib.aclosing(self._attempts(turn, model, deadline)) as events:
                 async for event in events:
                     yield event
         finally:
             self._slots.release()
 
-    async def _plan(self, turn: Turn) -> TurnPlan:
+    async def _model(self, turn: Turn) -> str | None:
+        """The model to ask for, if a turn can be run at all."""
         if self._stopping:
             raise ShuttingDown(ShuttingDown.advice)
         if not (await self.current_login()).logged_in:
             raise NotLoggedIn(LOGIN_ADVICE)
-        names = await self.known_names()
-        return TurnPlan(
-            system=turn.system,
-            settings=flag_settings(names.resolve(turn.model), turn.sampling),
-            script=script(turn.messages),
-        )
+        return (await self.known_names()).resolve(turn.model)
 
-    async def _attempts(self, plan: TurnPlan, deadline: float) -> AsyncGenerator[Event]:
-        """One attempt; a second one when the process died before the model began to answer."""
+    async def _attempts(
+        self, turn: Turn, model: str | None, deadline: float
+    ) -> AsyncGenerator[Event]:
+        """One attempt; a second one when the process died before the model began to answer.
+
+        The first may go on in the process that holds the conversation.
+        """
+        held = Held.before(turn, model)
+        kept = self.kept.take(held)
         for last_attempt in (False, True):
             started = False
-            async with contextlib.aclosing(self._attempt(plan, deadline)) as events:
+            attempt = self._attempt(turn, held, kept, deadline)
+            kept = None
+            async with contextlib.aclosing(attempt) as events:
                 async for event in events:
                     started |= isinstance(event, TurnStarted)
                     lost = isinstance(event, TurnFailed) and isinstance(event.error, ProcessLost)
@@ -178,31 +227,70 @@ class Engine:
                     if is_last(event):
                         return
 
-    async def _attempt(self, plan: TurnPlan, deadline: float) -> AsyncGenerator[Event]:
+    async def _attempt(
+        self, turn: Turn, held: Held, kept: CliProcess | None, deadline: float
+    ) -> AsyncGenerator[Event]:
         try:
             async with asyncio.timeout_at(deadline):
-                process = await self.pool.take()
+                process = kept or await self._fresh()
         except TimeoutError:
             yield TurnFailed(error=self._too_long("Claude Code did not start"))
             return
         except BridgeError as error:
             yield TurnFailed(error=error)
             return
-        with self._counted(process, deadline):
+        with self._counted(process, deadline) as run:
             if self._stopping:  # it was, while this turn waited
                 yield TurnFailed(error=ShuttingDown(ShuttingDown.advice))
                 return
+            plan = self._plan(turn, held, live=kept is not None)
             queue = process.begin(plan, self._policy_until(deadline))
             while True:
                 event = await queue.get()
-                if isinstance(event, TurnStarted):
-                    self._starting.discard(process)
-                    self._refill()
-                if isinstance(event, TurnFailed) and isinstance(event.error, NotLoggedIn):
-                    self._take_login(evolve(self.login, logged_in=False))
+                match event:
+                    case TurnStarted():
+                        self._starting.discard(process)
+                        self._refill()
+                        self.matched += kept is not None and turn.session is None
+                        event = evolve(event, live=kept is not None)
+                    case TurnFinished():
+                        message = evolve(event.message, model=held.model)
+                        event = evolve(event, message=message)
+                        self._keep(run, evolve(held, messages=(*turn.messages, message)))
+                    case TurnFailed(error=NotLoggedIn()):
+                        self._take_login(evolve(self.login, logged_in=False))
                 yield event
                 if is_last(event):
                     return
+
+    def _plan(self, turn: Turn, held: Held, *, live: bool) -> TurnPlan:
+        """What to tell a process: all of it, or what it does not hold yet."""
+        return TurnPlan(
+            system=turn.system,
+            settings=flag_settings(None if live else held.model, turn.sampling),
+            script=script(turn.messages[len(held.messages) if live else 0 :], held.model),
+            keep=self.match or turn.session is not None,
+        )
+
+    async def _fresh(self) -> CliProcess:
+        while len(self.kept) and len(self._running) + len(self.kept) >= self.max_live:
+            self.kept.end_oldest()
+        return await self.pool.take()
+
+    def _keep(self, run: "_Run", held: Held) -> None:
+        """Keep a process for the conversation's next turn, if it is fit for that and has a place.
+
+        From then on it is not this turn's any more: the next one may have begun in it.
+        """
+        others = len(self._running) - 1
+        if not run.process.goes_on or self._stopping or others >= self.max_live:
+            return
+        run.kept = True
+        run.timer.cancel()
+        self._running.discard(run.process)
+        while len(self.kept) and others + len(self.kept) >= self.max_live:
+            self.kept.end_oldest()
+        self.kept.keep(held, run.process)
 
     def _policy_until(self, deadline: float) -> RetryPolicy:
         """No wait for a retry that would end after the deadline."""
@@ -210,19 +298,21 @@ class Engine:
         return evolve(self.policy, max_wait=min(self.policy.max_wait, left))
 
     @contextlib.contextmanager
-    def _counted(self, process: CliProcess, deadline: float) -> Iterator[None]:
+    def _counted(self, process: CliProcess, deadline: float) -> Iterator["_Run"]:
         """The process is one of the running ones; at the deadline it ends, read or not."""
         self._running.add(process)
         self._starting.add(process)
         too_long = TurnFailed(error=self._too_long("the model had not finished"))
         timer = asyncio.get_running_loop().call_at(deadline, process.fail, too_long)
+        run = _Run(process, timer)
         try:
-            yield
+            yield run
         finally:
-            timer.cancel()
-            self._running.discard(process)
-            self._starting.discard(process)
-            self.pool.discard(process)
+            if not run.kept:
+                timer.cancel()
+                self._running.discard(process)
+                self._starting.discard(process)
+                self.pool.discard(process)
             self._refill()
 
     def _refill(self) -> None:

@@ -174,10 +174,11 @@ _FLAGS = (
     *("--system-prompt", ""),  # the real one comes with initialize: an argument list is public
     *("--thinking", "disabled"),  # left unset, an older model is asked for 31,999 tokens of it
     *("--permission-prompt-tool", "stdio"),
-    # After the first model call the budget is spent, so the CLI can't make another one on its own
-    # account: a process of ours makes one call, and whatever the CLI thinks of next fails here.
-    *("--max-budget-usd", "0.000001"),
 )
+
+_LOCK = "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE"
+"""Set to 1, the CLI takes every prompt for too long and makes no further call to the model. It
+looks before it says ``requesting``, so a call that it has announced is not held up."""
 
 
 def sdk_options() -> ClaudeAgentOptions:
@@ -200,10 +201,20 @@ def flag_settings(model: str | None, sampling: Sampling) -> dict[str, Any]:
         body["max_tokens"] = sampling.max_tokens
     if sampling.stop:
         body["stop_sequences"] = list(sampling.stop)
-    settings: dict[str, Any] = {"env": {"CLAUDE_CODE_EXTRA_BODY": json.dumps(body)}}
+    settings: dict[str, Any] = {"env": {"CLAUDE_CODE_EXTRA_BODY": json.dumps(body), _LOCK: ""}}
     if model is not None:
         settings["model"] = model
     return settings
+
+
+def locked(settings: dict[str, Any]) -> dict[str, Any]:
+    """What keeps a process with these flag settings from calling the model again."""
+    return {"env": {**settings["env"], _LOCK: "1"}}
+
+
+def unlocked(settings: dict[str, Any]) -> dict[str, Any]:
+    """What lets it call again, in its next turn."""
+    return {"env": settings["env"]}
 
 
 def bundled_cli() -> Path:

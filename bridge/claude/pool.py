@@ -29,6 +29,11 @@ class Pool:
     _refilling: bool = field(default=False, init=False)
     _closed: bool = field(default=False, init=False)
 
+    @property
+    def ready(self) -> tuple[CliProcess, ...]:
+        """The processes that nobody has yet."""
+        return tuple(self._ready)
+
     async def take(self) -> CliProcess:
         """A started process of the caller's own; hand it to :meth:`discard` when done.
 

@@ -18,11 +18,11 @@ from attrs import define, field, frozen
 from claude_agent_sdk import ClaudeSDKClient, ClaudeSDKError, Message, ResultMessage
 
 from bridge.claude.history import Line, Script
-from bridge.claude.options import Launch, sdk_options
+from bridge.claude.options import Launch, locked, sdk_options, unlocked
 from bridge.claude.translate import RetryPolicy, Sentinel, Translator
 from bridge.claude.transport import REAP_SECONDS, CliTransport
 from bridge.core.errors import Unavailable, UpstreamFault
-from bridge.core.events import Event, TurnFailed, TurnFinished
+from bridge.core.events import Event, FinishReason, TurnFailed, TurnFinished
 
 log = logging.getLogger(__name__)
 
@@ -32,17 +32,23 @@ CONTROL_SECONDS = 30.0
 
 @frozen(kw_only=True)
 class TurnPlan:
-    """What a fresh process is told: system prompt, per-turn settings, history and prompt."""
+    """What a process is told: system prompt, per-turn settings, history and prompt.
+
+    In a process that goes on the system prompt and the model are settled, and the script holds only
+    what it has not heard. ``keep`` asks that it can go on after this turn.
+    """
 
     system: tuple[str, ...]
     settings: dict[str, Any]
     script: Script
+    keep: bool = False
 
 
 @define
 class _Running:
     """The turn that a process is busy with."""
 
+    plan: TurnPlan
     translator: Translator
     sentinel: Sentinel = field(factory=Sentinel)
     events: asyncio.Queue[Event] = field(factory=asyncio.Queue)
@@ -57,8 +63,8 @@ class _Running:
 class CliProcess:
     """A process from spawn to death.
 
-    The order of its life: :meth:`spawn`, :meth:`begin` once, events until the turn's last one,
-    :meth:`kill` (at any time, from anywhere), :meth:`aclose`.
+    The order of its life: :meth:`spawn`; :meth:`begin`, events until the turn's last one, and again
+    as long as it :attr:`goes_on`; :meth:`kill` (at any time, from anywhere); :meth:`aclose`.
     """
 
     def __init__(self, launch: Launch) -> None:
@@ -68,14 +74,23 @@ class CliProcess:
         self._client = ClaudeSDKClient(sdk_options(), transport=self._transport)
         self._ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._running: _Running | None = None
+        self._settling = False  # the answer is whole, and the CLI has not said so yet
+        self._free = asyncio.Event()  # nothing is left of the turn before
+        self._free.set()
+        self._settings: dict[str, Any] = {}  # the flag settings that hold now
         self._pump_task: asyncio.Task[None] | None = None
         self._driver: asyncio.Task[None] | None = None
         self._unwanted = False
 
     @property
     def alive(self) -> bool:
-        """Whether it was started and has not ended."""
-        return self._transport.is_ready()
+        """Whether it was started, and has neither ended nor been killed."""
+        return self._transport.is_ready() and not self._unwanted
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the last turn ended well and left it fit for the conversation's next one."""
+        return self.alive and (self._settling or self._free.is_set())
 
     @property
     def pid(self) -> int | None:
@@ -104,10 +119,11 @@ class CliProcess:
         return await self._ready
 
     def begin(self, plan: TurnPlan, policy: RetryPolicy) -> asyncio.Queue[Event]:
-        """Start the conversation's turn; its events come to the queue, the last one included."""
-        running = self._running = _Running(translator=Translator(policy=policy))
-        self._pump_task = asyncio.create_task(self._pump(system=plan.system))
-        self._driver = asyncio.create_task(self._drive(running, plan))
+        """Start a turn of the conversation; its events come to the queue, the last one included."""
+        running = self._running = _Running(plan=plan, translator=Translator(policy=policy))
+        if self._pump_task is None:
+            self._pump_task = asyncio.create_task(self._pump(system=plan.system))
+        self._driver = asyncio.create_task(self._drive(running))
         return running.events
 
     def fail(self, failure: TurnFailed) -> None:
@@ -163,22 +179,56 @@ class CliProcess:
 
     def _tap(self, raw: dict[str, Any]) -> None:
         running = self._running
-        if running is not None and running.live and running.sentinel.must_kill(raw):
+        if running is None or not running.live:
+            return
+        if raw.get("subtype") == "status" and raw.get("status") == "requesting":
+            self._apply(locked(running.plan.settings))
+        elif running.sentinel.must_kill(raw):
             self.kill()
 
     def _dispatch(self, message: Message) -> None:
         running = self._running
-        if running is None:
-            return
-        if running.live:
-            running.emit(running.translator.feed(message))
-            if running.translator.ended:  # whether or not anybody reads its events
-                self.kill()
-        elif isinstance(message, ResultMessage):
+        if self._settling:
+            if isinstance(message, ResultMessage):
+                self._settle(message)
+        elif running is not None and running.live:
+            self._answer(running, message)
+        elif running is not None and isinstance(message, ResultMessage):
             running.replayed.set()
+
+    def _answer(self, running: _Running, message: Message) -> None:
+        events = running.translator.feed(message)
+        if running.translator.ended:  # whether or not anybody reads its events
+            running.live = False
+            if running.plan.keep and _ended_well(events[-1]) and not self._unwanted:
+                self._settling = True
+                self._free.clear()
+            else:
+                self.kill()
+        running.emit(events)
+
+    def _settle(self, result: ResultMessage) -> None:
+        """The CLI is through with the turn as well: make it ready for the next one."""
+        self._settling = False
+        if result.is_error:
+            self.kill()
+        elif (unlocking := self._apply(unlocked(self._settings))) is not None:
+            unlocking.add_done_callback(self._unlocked)
+
+    def _unlocked(self, reply: "asyncio.Future[dict[str, Any]]") -> None:
+        if reply.cancelled() or reply.exception() or reply.result().get("subtype") == "error":
+            self.kill()
+        self._free.set()
+
+    def _apply(self, settings: dict[str, Any]) -> "asyncio.Future[dict[str, Any]] | None":
+        """Send flag settings in this very step of the loop; a process that is gone gets none."""
+        with contextlib.suppress(ClaudeSDKError):
+            return self._transport.tell({"subtype": "apply_flag_settings", "settings": settings})
+        return None
 
     def _lost(self, error: Exception | None) -> None:
         """The process is gone, or of no use any more: whoever waits for it is told."""
+        self._free.set()
         why = error or UpstreamFault("Claude Code ended before it was asked anything.")
         if not self._ready.done():
             self._ready.set_exception(why)
@@ -200,14 +250,19 @@ class CliProcess:
 
     # -- the turn --------------------------------------------------------------------------------
 
-    async def _drive(self, running: _Running, plan: TurnPlan) -> None:
+    async def _drive(self, running: _Running) -> None:
         """Tell the process the settings, the history and the prompt, in this order."""
+        plan = running.plan
         try:
             await self._ready
-            await self._transport.control(
-                {"subtype": "apply_flag_settings", "settings": plan.settings},
-                timeout=CONTROL_SECONDS,
-            )
+            async with asyncio.timeout(CONTROL_SECONDS):
+                await self._free.wait()
+            if plan.settings["env"] != self._settings.get("env"):
+                await self._transport.control(
+                    {"subtype": "apply_flag_settings", "settings": plan.settings},
+                    timeout=CONTROL_SECONDS,
+                )
+                self._settings = plan.settings
             for line in plan.script.earlier:
                 await self._replay(running, line)
             running.live = True
@@ -231,6 +286,14 @@ class CliProcess:
 
 async def _one(line: Line) -> AsyncIterator[Line]:
     yield dict(line)
+
+
+def _ended_well(event: Event) -> bool:
+    """Whether the CLI, too, takes the turn for ended and does not go on by itself."""
+    return isinstance(event, TurnFinished) and event.reason in {
+        FinishReason.STOP,
+        FinishReason.STOP_SEQUENCE,
+    }
 
 
 def is_last(event: Event) -> bool:

@@ -7,6 +7,7 @@ start a process before it is asked for nor add ``systemPrompt`` to the initializ
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 import os
@@ -61,6 +62,7 @@ class CliTransport(Transport):
         self._pipes: _Pipes | None = None
         self._initialize_fields: dict[str, Any] = {}
         self._control: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._numbers = itertools.count(1)
         self._messages: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self._fault: Exception | None = None
         self._answered = False
@@ -141,21 +143,25 @@ class CliTransport(Transport):
         Raises ``TimeoutError``, or :class:`claude_agent_sdk.CLIConnectionError` when the CLI
         refuses it or is gone.
         """
-        request_id = f"bridge_{len(self._control)}_{os.urandom(4).hex()}"
-        reply: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._control[request_id] = reply
-        line = {"type": "control_request", "request_id": request_id, "request": request}
-        try:
-            await self.write(json.dumps(line) + "\n")
-            async with asyncio.timeout(timeout):
-                response = await reply
-        finally:
-            del self._control[request_id]
+        async with asyncio.timeout(timeout):
+            response = await self.tell(request)
         if response.get("subtype") == "error":
             raise CLIConnectionError(
                 f"Claude Code refused {request['subtype']}: {response.get('error')}"
             )
         return response.get("response") or {}
+
+    def tell(self, request: dict[str, Any]) -> "asyncio.Future[dict[str, Any]]":
+        """Send a control request in this very step of the loop; its reply need not be awaited.
+
+        Raises :class:`claude_agent_sdk.CLIConnectionError` when the CLI is gone.
+        """
+        request_id = f"bridge_{next(self._numbers)}"
+        line = {"type": "control_request", "request_id": request_id, "request": request}
+        self._alive().post(json.dumps(line).encode() + b"\n")
+        reply: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._control[request_id] = reply
+        return reply
 
     def kill(self) -> None:
         """End the process and its children now, by SIGKILL: it can't call the model again."""
@@ -205,7 +211,7 @@ class CliTransport(Transport):
         if message.get("type") == "control_response":
             self._answered = True
             response = message.get("response") or {}
-            reply = self._control.get(str(response.get("request_id")))
+            reply = self._control.pop(str(response.get("request_id")), None)
             if reply is not None:
                 if not reply.done():
                     reply.set_result(response)
@@ -224,6 +230,7 @@ class CliTransport(Transport):
         for reply in self._control.values():
             if not reply.done():
                 reply.set_exception(CLIConnectionError("Claude Code ended"))
+                reply.exception()  # looked at: nobody may be waiting
         self._messages.put_nowait(None)
 
 
@@ -246,10 +253,13 @@ class _Pipes(asyncio.SubprocessProtocol):
         self.gone = asyncio.Event()
         self.pid = 0
 
-    async def write(self, data: bytes) -> None:
+    def post(self, data: bytes) -> None:
         if self._stdin is None or self._stdin.is_closing():
             raise CLIConnectionError("Claude Code no longer reads")
         self._stdin.write(data)
+
+    async def write(self, data: bytes) -> None:
+        self.post(data)
         await self._writable.wait()
 
     def kill(self) -> None:

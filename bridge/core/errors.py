@@ -55,6 +55,12 @@ class InvalidRequest(BridgeError):
     status = 400
 
 
+class SessionLimit(InvalidRequest):
+    """A session, or all of a key's together, have grown as large as they may."""
+
+    default_code = "session_limit"
+
+
 class UnsupportedParameter(InvalidRequest):
     """A parameter that would change the answer, and that can't be honoured."""
 
@@ -114,6 +120,18 @@ class ModelNotFound(NotFound):
     default_code = "model_not_found"
 
 
+class SessionNotFound(NotFound):
+    """The caller has no session of that name."""
+
+    default_code = "session_not_found"
+
+
+class SessionDeleted(NotFound):
+    """The session was deleted while a request was on it, or waited for it."""
+
+    default_code = "session_deleted"
+
+
 class RateLimited(BridgeError):
     """Too many requests: ours, or the plan's quota."""
 
@@ -126,6 +144,12 @@ class Internal(BridgeError):
     """A fault of the bridge itself."""
 
     default_code = "internal_error"
+
+
+class StorageFault(Internal):
+    """A session could not be written to where it is kept."""
+
+    default_code = "storage_failed"
 
 
 class UpstreamFault(BridgeError):
@@ -160,6 +184,12 @@ class NotLoggedIn(Unavailable):
     """Claude Code has no credentials on this machine."""
 
     default_code = "not_logged_in"
+
+
+class SessionBusy(Unavailable):
+    """Earlier requests on the same session took too long."""
+
+    default_code = "session_busy"
 
 
 class ShuttingDown(Unavailable):

@@ -1,21 +1,26 @@
 """The application: the only place that joins the concrete parts."""
 
+import asyncio
+import logging
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
+from bridge.core.errors import BridgeError
 from bridge.settings import Settings
-from bridge.web import endpoints
+from bridge.web import endpoints, sessions
 from bridge.web.assets import templates_folder
 from bridge.web.keyring import keyring
-from bridge.web.keys import DEMO, ENGINE, KEYRING, PATIENCE, SETTINGS, STARTED_AT
+from bridge.web.keys import DEMO, ENGINE, KEYRING, PATIENCE, SESSIONS, SETTINGS, STARTED_AT
 from bridge.web.middlewares import ALL, add_headers
-from bridge.web.runtime import backend
+from bridge.web.runtime import backend, session_manager, steady_clock
 from bridge.web.stream import Patience
+
+log = logging.getLogger(__name__)
 
 
 def build_app(
@@ -24,11 +29,13 @@ def build_app(
     environ: Mapping[str, str] | None = None,
     patience: Patience | None = None,
     demo_keep: int | None = 0,
+    clock: Callable[[], float] | None = None,
 ) -> web.Application:
     """The application for these settings; ``environ`` is where Claude Code's environment is from.
 
     ``patience`` is that of streams, ``demo_keep`` how many requests the demo upstream remembers
-    (tests look at them; None keeps all).
+    (tests look at them; None keeps all). ``clock`` is the time that sessions live by, in seconds
+    since 1970.
 
     Starting it may raise :class:`bridge.web.runtime.StartupError`.
     """
@@ -50,8 +57,31 @@ def build_app(
                 app[DEMO] = behind.demo
             yield
 
+    async def _sessions(app: web.Application) -> AsyncIterator[None]:
+        async with session_manager(settings, app[ENGINE], clock or steady_clock()) as manager:
+            app[SESSIONS] = manager
+            yield
+
     app.cleanup_ctx.append(_backend)
+    app.cleanup_ctx.append(_sessions)
+    app.cleanup_ctx.append(_sweeping)
     return app
+
+
+async def _sweeping(app: web.Application) -> AsyncIterator[None]:
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(sessions.SWEEP_SECONDS)
+            app[ENGINE].sweep()
+            try:
+                await app[SESSIONS].sweep()
+            except BridgeError as error:
+                log.error("expired sessions could not be deleted: %s", error)
+
+    sweeping = asyncio.create_task(sweep())
+    yield
+    sweeping.cancel()
+    await asyncio.wait([sweeping])
 
 
 async def _end_turns(app: web.Application) -> None:

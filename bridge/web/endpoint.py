@@ -24,8 +24,9 @@ class Endpoint:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every path that it answers to."""
+        """Every path that it answers to, as aiohttp's router wants them."""
         if self.path == "/":
             return ("/",)
-        prefixes = ("", "/api") if self.path.startswith("/v1/") else ("",)
-        return tuple(f"{p}{self.path}{slash}" for p in prefixes for slash in ("", "/"))
+        path = self.path.replace("{id}", "{id:[^/]+}")  # aiohttp's own pattern takes no braces
+        prefixes = ("", "/api") if path.startswith("/v1/") else ("",)
+        return tuple(f"{p}{path}{slash}" for p in prefixes for slash in ("", "/"))

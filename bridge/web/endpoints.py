@@ -2,7 +2,7 @@
 
 from aiohttp import hdrs, web
 
-from bridge.web import catalog, pages, turns
+from bridge.web import catalog, pages, sessions, turns
 from bridge.web.assets import static_folder
 from bridge.web.endpoint import Endpoint
 from bridge.web.keys import ENDPOINTS, OPEN_ROUTES
@@ -23,6 +23,48 @@ def table() -> tuple[Endpoint, ...]:
             path="/v1/chat/completions",
             summary="Answer a conversation, whole or as a stream",
             handler=turns.chat_completions,
+        ),
+        Endpoint(
+            method=hdrs.METH_GET,
+            path="/v1/sessions",
+            summary="Your sessions: the conversations that were named with session_id",
+            handler=sessions.list_sessions,
+        ),
+        Endpoint(
+            method=hdrs.METH_GET,
+            path="/v1/sessions/stats",
+            summary="How many sessions and messages there are, and the server's processes",
+            handler=sessions.session_stats,
+        ),
+        Endpoint(
+            method=hdrs.METH_GET,
+            path="/v1/sessions/{id}",
+            summary="One session",
+            handler=sessions.get_session,
+        ),
+        Endpoint(
+            method=hdrs.METH_GET,
+            path="/v1/sessions/{id}/messages",
+            summary="A session's messages",
+            handler=sessions.session_messages,
+        ),
+        Endpoint(
+            method=hdrs.METH_POST,
+            path="/v1/sessions/{id}/fork",
+            summary="A new session that begins with the history of another",
+            handler=sessions.fork_session,
+        ),
+        Endpoint(
+            method=hdrs.METH_DELETE,
+            path="/v1/sessions/{id}",
+            summary="Delete a session",
+            handler=sessions.delete_session,
+        ),
+        Endpoint(
+            method=hdrs.METH_DELETE,
+            path="/v1/sessions",
+            summary="Delete all your sessions",
+            handler=sessions.delete_sessions,
         ),
         Endpoint(
             method=hdrs.METH_GET,

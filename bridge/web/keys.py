@@ -4,6 +4,7 @@ from aiohttp import web
 
 from bridge.claude.engine import Engine
 from bridge.demo import DemoUpstream
+from bridge.sessions.manager import SessionManager
 from bridge.settings import Settings
 from bridge.web.endpoint import Endpoint
 from bridge.web.keyring import Keyring, Principal
@@ -11,6 +12,7 @@ from bridge.web.stream import Patience
 
 SETTINGS = web.AppKey("settings", Settings)
 ENGINE = web.AppKey("engine", Engine)
+SESSIONS = web.AppKey("sessions", SessionManager)
 DEMO = web.AppKey("demo", DemoUpstream)  # there only with --demo
 KEYRING = web.AppKey("keyring", Keyring)
 STARTED_AT = web.AppKey("started_at", int)

@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 from attrs import frozen
@@ -23,6 +24,9 @@ from bridge.claude.options import (
 from bridge.claude.own_settings import OwnSettings, read_own_settings
 from bridge.claude.translate import RetryPolicy
 from bridge.demo import DemoUpstream
+from bridge.sessions.manager import Limits, SessionManager
+from bridge.sessions.sqlite import open_sqlite
+from bridge.sessions.store import MemoryStore, SessionStore, StoreError
 from bridge.settings import AuthMethod, Settings
 
 LOCK = "in-use"
@@ -106,7 +110,47 @@ def make_engine(
         max_concurrent=settings.max_concurrent,
         max_timeout=settings.max_timeout,
         pool_size=settings.pool_size,
+        max_live=settings.max_live,
+        process_idle=settings.process_idle,
+        match=not settings.no_match,
     )
+
+
+@contextlib.asynccontextmanager
+async def session_manager(
+    settings: Settings, engine: Engine, clock: Callable[[], float]
+) -> AsyncIterator[SessionManager]:
+    """The sessions, as they were left. Raises :class:`StartupError`."""
+    try:
+        store: SessionStore = MemoryStore()
+        if settings.session_store is not None:
+            store = await open_sqlite(settings.session_store)
+        manager = SessionManager(
+            runner=engine,
+            store=store,
+            limits=Limits(
+                ttl=settings.session_ttl,
+                max_wait=settings.session_wait,
+                max_sessions=settings.max_sessions,
+                max_messages=settings.max_session_messages,
+                max_bytes=settings.max_session_bytes,
+                evict=settings.evict_sessions,
+            ),
+            clock=clock,
+        )
+        try:
+            await manager.start()
+            yield manager
+        finally:
+            await manager.aclose()
+    except StoreError as error:
+        raise StartupError(f"SESSION_STORE: {error}") from None
+
+
+def steady_clock() -> Callable[[], float]:
+    """The time in seconds since 1970, by a clock that nobody can set while the server runs."""
+    offset = time.time() - time.monotonic()
+    return lambda: offset + time.monotonic()
 
 
 def _login_settings(own: OwnSettings, root: Path) -> Path | None:

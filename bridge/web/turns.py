@@ -5,12 +5,12 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, MutableMapping
 
 from aiohttp import web
 from attrs import evolve
 
-from bridge.core.errors import Internal, UnsupportedParameter
+from bridge.core.errors import Internal
 from bridge.core.events import (
     BlockEnded,
     BlockStarted,
@@ -21,9 +21,12 @@ from bridge.core.events import (
 )
 from bridge.core.fold import Folder
 from bridge.dialects import openai_chat
+from bridge.sessions.merging import Outcome
+from bridge.sessions.session import check_id
 from bridge.web.body import read_json_body
 from bridge.web.errors import json_response
-from bridge.web.keys import DELIVERED, ENGINE, NOTES, PATIENCE, PRINCIPAL, REQUEST_ID
+from bridge.web.keys import DELIVERED, ENGINE, NOTES, PATIENCE, PRINCIPAL, REQUEST_ID, SESSIONS
+from bridge.web.sessions import named_in_header, session_headers
 from bridge.web.stream import EventStream
 
 log = logging.getLogger(__name__)
@@ -34,16 +37,12 @@ DECODED_AT_ONCE = 256 * 1024
 
 async def chat_completions(request: web.Request) -> web.StreamResponse:
     """``POST /v1/chat/completions``"""
-    if "X-Session-Id" in request.headers:
-        raise UnsupportedParameter(
-            "Sessions are not part of this version: send the whole conversation in 'messages'.",
-            param="x-session-id",
-        )
+    named = named_in_header(request)
     body = await read_json_body(request)
     if len(body) > DECODED_AT_ONCE:
-        asked = await asyncio.to_thread(openai_chat.decode, body)
+        asked = await asyncio.to_thread(openai_chat.decode, body, session=named)
     else:
-        asked = openai_chat.decode(body)
+        asked = openai_chat.decode(body, session=named)
     turn = evolve(asked.turn, owner=request[PRINCIPAL].id)
     headers = {}
     if asked.ignored:
@@ -51,7 +50,22 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     if asked.changed:
         headers["x-bridge-changed"] = header_list(asked.changed)
     request[NOTES]["stream"] = asked.stream
-    async with contextlib.aclosing(request.app[ENGINE].run(turn)) as events:
+    if turn.session is None:
+        return await _answer(request, asked, request.app[ENGINE].run(turn), headers)
+    check_id(turn.session, "session_id")
+    async with request.app[SESSIONS].enter(turn) as exchange:
+        request[NOTES]["session"] = exchange.outcome.value
+        headers |= session_headers(turn.session, exchange.outcome)
+        return await _answer(request, asked, exchange.events(), headers)
+
+
+async def _answer(
+    request: web.Request,
+    asked: openai_chat.ChatRequest,
+    running: AsyncGenerator[Event],
+    headers: dict[str, str],
+) -> web.StreamResponse:
+    async with contextlib.aclosing(running) as events:
         if asked.stream:
             return await _stream(request, asked, events, headers)
         return await _document(request, events, headers)
@@ -63,6 +77,7 @@ async def _document(
     folder = Folder()
     async for event in events:
         _note(request, event)
+        _tell_match(event, headers)
         folder.feed(event)
     assert folder.completion is not None  # noqa: S101 - the engine's promise: the last event ends it
     document = openai_chat.render(
@@ -111,6 +126,8 @@ async def _send(
     held = b""
     async for event in events:
         _note(request, event)
+        if not stream.started:
+            _tell_match(event, stream.response.headers)
         if isinstance(event, TurnFailed) and not stream.started:
             raise event.error
         held += encoder.encode(event)
@@ -118,6 +135,12 @@ async def _send(
         if held and (stream.started or not says_nothing):
             await stream.send(held)
             held = b""
+
+
+def _tell_match(event: Event, headers: MutableMapping[str, str]) -> None:
+    """A request without a session, with which a living process went on, is told so."""
+    if isinstance(event, TurnStarted) and event.live:
+        headers.setdefault("x-bridge-session", Outcome.MATCHED.value)
 
 
 def _note(request: web.Request, event: Event) -> None:

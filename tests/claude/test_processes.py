@@ -290,7 +290,7 @@ async def test_no_place_for_a_directory_is_an_error_and_passes() -> None:
 
 
 async def test_nothing_is_left_of_a_conversation() -> None:
-    async with running(pool_size=1) as server:
+    async with running(pool_size=1, no_match=True) as server:
         scratch = server.engine.launch.scratch
         for message in ("[[say one]]", "[[cut 2]] [[words 9]]", "[[fail 400 no]]", "[[empty]]"):
             await server.chat(message)

@@ -230,7 +230,6 @@ ASKS: dict[str, tuple[list[Any], list[Any]]] = {
         ],
     ),
     "reasoning_effort": ([], ["none", "low", "high", "", 0, False]),
-    "session_id": ([], ["s1", "", 0, {}]),
     "enable_tools": ([False], [True, 0, "false", []]),
 }
 

@@ -4,6 +4,20 @@ Source: the API reference of OpenAI and the types of the official ``openai`` pac
 """
 
 from bridge.dialects.openai_chat.decode import ChatRequest, decode
-from bridge.dialects.openai_chat.encode import ChunkEncoder, render, render_error
+from bridge.dialects.openai_chat.encode import (
+    ChunkEncoder,
+    render,
+    render_error,
+    render_messages,
+    render_usage,
+)
 
-__all__ = ["ChatRequest", "ChunkEncoder", "decode", "render", "render_error"]
+__all__ = [
+    "ChatRequest",
+    "ChunkEncoder",
+    "decode",
+    "render",
+    "render_error",
+    "render_messages",
+    "render_usage",
+]

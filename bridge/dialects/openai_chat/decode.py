@@ -43,11 +43,13 @@ class ChatRequest:
     changed: tuple[str, ...] = ()
 
 
-def decode(body: bytes) -> ChatRequest:
-    """Decode a request.
+def decode(body: bytes, *, session: str | None = None) -> ChatRequest:
+    """Decode a request; ``session`` is the one that it was sent to by other means than its body.
 
-    Raises :class:`bridge.core.errors.InvalidRequest` or its kin, with ``param`` set to the path
-    of the field at fault.
+    The messages to a session need not be a whole conversation: they may begin with the results of
+    calls that the session's last answer made. Raises
+    :class:`bridge.core.errors.InvalidRequest` or its kin, with ``param`` set to the path of the
+    field at fault.
     """
     raw = load_object(body)
     if "messages" not in raw and "input" in raw:
@@ -62,7 +64,14 @@ def decode(body: bytes) -> ChatRequest:
         wire: WireRequest = _CONVERTER.structure(raw, WireRequest)
     except Fault as fault:
         raise fault.as_error() from None
-    system, messages = _conversation(wire.messages)
+    if session is not None and wire.session_id not in (None, session):
+        raise InvalidRequest(
+            "'session_id' and the header X-Session-Id name different sessions: send one of them.",
+            param="session_id",
+            code="invalid_value",
+        )
+    session = wire.session_id if session is None else session
+    system, messages = _conversation(wire.messages, continues=session is not None)
     changed = []
     temperature = wire.temperature
     if temperature is not None and 1 < temperature <= 2:
@@ -73,6 +82,7 @@ def decode(body: bytes) -> ChatRequest:
             messages=messages,
             system=system,
             model=wire.model or None,
+            session=session,
             sampling=Sampling(
                 temperature=_within(temperature, 0, 2, "temperature"),
                 top_p=_within(wire.top_p, 0, 1, "top_p"),
@@ -152,8 +162,13 @@ def _stop(stop: str | tuple[str, ...] | None) -> tuple[str, ...]:
 # -- messages ------------------------------------------------------------------------------------
 
 
-def _conversation(wire: tuple[WireMessage, ...]) -> tuple[tuple[str, ...], tuple[Message, ...]]:
-    """The system prompt's texts, and the conversation; checks what no single message shows."""
+def _conversation(
+    wire: tuple[WireMessage, ...], *, continues: bool
+) -> tuple[tuple[str, ...], tuple[Message, ...]]:
+    """The system prompt's texts, and the conversation; checks what no single message shows.
+
+    One that ``continues`` another may begin with whatever that one can be gone on with.
+    """
     if not wire:
         raise InvalidRequest(
             "'messages' is empty: send at least one message.", param="messages", code="empty_array"
@@ -168,14 +183,14 @@ def _conversation(wire: tuple[WireMessage, ...]) -> tuple[tuple[str, ...], tuple
         for text in _texts(message.content)
         if text
     )
-    reader = _Reader()
+    reader = _Reader(continues=continues)
     messages = tuple(
         message
         for index, item in enumerate(wire[front:], start=front)
         if (message := reader.read(item, f"messages[{index}]")).parts
     )
     reader.finish(f"messages[{len(wire) - 1}]")
-    if not messages or messages[0].role is Role.ASSISTANT:
+    if not messages or (messages[0].role is Role.ASSISTANT and not continues):
         raise InvalidRequest(
             "'messages' must hold a message of the user that says something"
             + (", before the first one of the assistant." if messages else "."),
@@ -195,7 +210,8 @@ def _conversation(wire: tuple[WireMessage, ...]) -> tuple[tuple[str, ...], tuple
 class _Reader:
     """Reads messages in their order; remembers the calls that still want a result."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, continues: bool) -> None:
+        self._continues = continues  # and no answer was read that results could belong to
         self._pending: dict[str, str] = {}  # call id → name
         self._legacy = 0
 
@@ -225,6 +241,7 @@ class _Reader:
             )
 
     def _assistant(self, wire: AssistantMessage, path: str) -> tuple[Part, ...]:
+        self._continues = False
         parts: list[Part] = list(_assistant_text(wire))
         for index, call in enumerate(wire.tool_calls or ()):
             where = f"{path}.tool_calls[{index}]"
@@ -251,7 +268,8 @@ class _Reader:
             call_id = next((i for i, name in self._pending.items() if name == wire.name), None)
             where, named = f"{path}.name", wire.name
         else:
-            call_id = wire.tool_call_id if wire.tool_call_id in self._pending else None
+            known = self._continues or wire.tool_call_id in self._pending
+            call_id = wire.tool_call_id if known else None
             where, named = f"{path}.tool_call_id", wire.tool_call_id
         if call_id is None:
             raise InvalidRequest(
@@ -259,7 +277,7 @@ class _Reader:
                 param=where,
                 code="invalid_value",
             )
-        del self._pending[call_id]
+        self._pending.pop(call_id, None)
         texts = tuple(Text(text=text) for text in _texts(wire.content or "") if text)
         return ToolResult(call_id=call_id, content=texts)
 

@@ -1,10 +1,12 @@
 """Events → ``chat.completion.chunk`` frames; a completion → one document; an error → its body."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import define, field
 
+from bridge.core.conversation import Message, Text, ToolCall, ToolResult
 from bridge.core.errors import BridgeError, Kind
 from bridge.core.events import (
     BlockEnded,
@@ -125,6 +127,48 @@ def _render_call(block: Block) -> dict[str, Any]:
         "type": "function",
         "function": {"name": block.name, "arguments": block.text or "{}"},
     }
+
+
+def render_messages(system: Sequence[str], messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """A conversation as ``messages`` of a request, the system prompt first.
+
+    What :func:`bridge.dialects.openai_chat.decode` reads of it is the same conversation, without
+    the model's reasoning, which the request has no place for.
+    """
+    rendered: list[dict[str, Any]] = [{"role": "system", "content": text} for text in system]
+    for message in messages:
+        text = "".join(part.text for part in message.parts if isinstance(part, Text))
+        calls = [part for part in message.parts if isinstance(part, ToolCall)]
+        rendered += [
+            {
+                "role": "tool",
+                "tool_call_id": part.call_id,
+                "content": "".join(text.text for text in part.content),
+            }
+            for part in message.parts
+            if isinstance(part, ToolResult)
+        ]
+        if calls:
+            rendered.append(
+                {
+                    "role": "assistant",
+                    "content": text or None,
+                    "tool_calls": [
+                        _render_call(
+                            Block(
+                                kind=BlockKind.TOOL_CALL,
+                                text=dumps(call.arguments).decode(),
+                                call_id=call.id,
+                                name=call.name,
+                            )
+                        )
+                        for call in calls
+                    ],
+                }
+            )
+        elif text:
+            rendered.append({"role": message.role.value, "content": text})
+    return rendered
 
 
 @define(kw_only=True)

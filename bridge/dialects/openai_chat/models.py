@@ -120,6 +120,7 @@ class WireRequest:
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     stop: str | tuple[str, ...] | None = field(default=None)
+    session_id: str | None = None
 
 
 def _one_of(*values: object) -> Callable[[object], bool]:
@@ -149,7 +150,6 @@ NEUTRAL: Mapping[str, Callable[[object], bool]] = {
     "function_call": _one_of("none", "auto"),
     "response_format": lambda value: value == {"type": "text"},
     "reasoning_effort": lambda _: False,
-    "session_id": lambda _: False,
     "enable_tools": _one_of(False),
 }
 """Fields that would change the answer and can't be honoured (some: not yet). They are accepted
