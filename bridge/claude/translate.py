@@ -51,6 +51,7 @@ _BLOCKS = {
     "thinking": BlockKind.THINKING,
     "tool_use": BlockKind.TOOL_CALL,
 }
+_TOO_LONG = re.compile(r"prompt is too long", re.IGNORECASE)
 _ENDS_A_TURN = {"end_turn", "stop_sequence", "tool_use"}
 
 UNTOLD_WAIT = 30
@@ -68,9 +69,9 @@ class Sentinel:
     """Tells from the raw messages of a turn when the CLI must be killed at once.
 
     After ``max_tokens``, a refusal or an answer without visible output the CLI asks the model
-    again by itself, about 10 ms after the ``message_delta`` that tells of it. The budget that it
-    is started with forbids that; this is the second lock, for a model whose price the CLI does not
-    know. An interrupt sent then loses the race; a kill in the same step of the loop wins it,
+    again by itself, about 10 ms after the ``message_delta`` that tells of it. By then it is locked
+    (see :func:`bridge.claude.options.locked`), unless the whole answer came faster than the lock
+    got there. An interrupt sent then loses the race; a kill in the same step of the loop wins it,
     unless the loop is held up.
     """
 
@@ -286,7 +287,8 @@ class Translator:
             if result.api_error_status is None:
                 return errors.NotLoggedIn(LOGIN_ADVICE)
         elif self._started and result.api_error_status is None:
-            return _broken(words)
+            # Too long it was not, or nothing would have come: that is our own lock, see options.py.
+            return _broken("" if _TOO_LONG.search(words) else words)
         wait = None
         if self._quota_resets_at is not None:
             wait = max(1, math.ceil(self._quota_resets_at - self._now()))
@@ -313,7 +315,7 @@ def upstream_error(
     ``status`` is the upstream's HTTP status, None when there was none (no network, or the CLI's
     own refusal); ``words`` is what it said.
     """
-    if re.search(r"prompt is too long", words, re.IGNORECASE):
+    if _TOO_LONG.search(words):
         return errors.ContextLengthExceeded(
             f"The conversation is longer than the model's context. The model's side said: {words}",
             param="messages",
@@ -372,8 +374,6 @@ def _broken(words: str = "") -> errors.UpstreamFault:
 
 def _prose(result: ResultMessage, synthetic: AssistantMessage | None) -> str:
     """The upstream's own words, without what the CLI puts before them."""
-    if result.subtype == "error_max_budget_usd":
-        return ""  # our own lock kept the CLI from starting over; that is nobody's explanation
     words = result.result or "; ".join(result.errors or ())
     if not words and synthetic is not None:
         words = "".join(getattr(block, "text", "") for block in synthetic.content)

@@ -314,8 +314,8 @@ FAILURES: dict[str, tuple[list[dict[str, Any]], type[errors.BridgeError], str, i
         "broke in the middle",
         None,
     ),
-    "a break, and the budget in the way": (
-        [start(), *text(0, "hi"), result(errors=["Reached $1"], subtype="error_max_budget_usd")],
+    "a break, and the lock in the way": (
+        [start(), *text(0, "hi"), result(result="Prompt is too long")],
         *(errors.UpstreamFault, "middle of the answer. What", None),
     ),
     "started over": (
