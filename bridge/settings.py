@@ -358,7 +358,8 @@ class Settings:
         group="Limits",
         parse=_seconds(0.1, 9999),
         metavar="SECONDS",
-        help="Longest time for one answer, waiting included; then the turn ends with 504.",
+        help="Longest time for one answer, waiting for a free place included; then the turn ends "
+        "with 504.",
     )
     max_request_size: int = _knob(
         20 * 1024 * 1024,

@@ -18,6 +18,8 @@ from bridge.core.events import (
 )
 from bridge.sessions.merging import Outcome
 
+DELETED = "The session was deleted while this request was answered."
+
 Commit = Callable[[Turn, Message, Usage], Awaitable[None]]
 
 
@@ -88,6 +90,4 @@ class Exchange:
 
 
 def _deleted() -> TurnFailed:
-    return TurnFailed(
-        error=SessionDeleted("The session was deleted while this request was answered.")
-    )
+    return TurnFailed(error=SessionDeleted(DELETED))

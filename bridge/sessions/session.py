@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from sys import getsizeof
 from typing import Any
 
 from attrs import field, frozen
@@ -81,21 +82,21 @@ def check_id(session_id: str, param: str) -> str:
 def size_of(messages: Sequence[Message], system: Sequence[str] = ()) -> int:
     """About how many bytes a history takes in memory."""
     said = sum(MESSAGE_BYTES + sum(_size(part) for part in m.parts) for m in messages)
-    return said + sum(len(text) for text in system)
+    return said + sum(getsizeof(text) for text in system)
 
 
 def _size(part: Any) -> int:
     match part:
         case Text(text=text):
-            return len(text)
+            return getsizeof(text)
         case Thinking():
-            return len(part.text) + len(part.signature)
+            return getsizeof(part.text) + getsizeof(part.signature)
         case ToolCall():
-            return len(str(part.arguments))
+            return getsizeof(str(part.arguments))
         case ToolResult():
-            return sum(len(text.text) for text in part.content)
+            return sum(getsizeof(text.text) for text in part.content)
         case _:
-            return len(part.data)
+            return getsizeof(part.data)
 
 
 def add(one: Usage, other: Usage) -> Usage:

@@ -48,6 +48,14 @@ PRAGMA user_version = {VERSION};
 COMMIT;
 """
 
+_PRAGMAS = (
+    "locking_mode = EXCLUSIVE",
+    "journal_mode = WAL",
+    "synchronous = NORMAL",
+    "foreign_keys = ON",
+    "secure_delete = ON",  # what was deleted is not left in the file's free pages
+)
+
 _Write = Callable[[aiosqlite.Connection], Awaitable[None]]
 
 
@@ -57,9 +65,9 @@ async def open_sqlite(path: Path) -> "SqliteStore":
     Raises :class:`StoreError` for a file that is not ours, is damaged, is of a later version, is in
     use, or can't be made; such a file is left as it is.
     """
-    if not path.parent.is_dir():
-        raise StoreError(f"{path}: the directory {path.parent} does not exist. Make it first.")
     try:
+        if not path.parent.is_dir():
+            raise StoreError(f"{path}: the directory {path.parent} does not exist. Make it first.")
         with suppress(FileExistsError):  # others may not read conversations
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         await asyncio.to_thread(_check, path)
@@ -67,15 +75,14 @@ async def open_sqlite(path: Path) -> "SqliteStore":
     except (OSError, sqlite3.Error) as error:
         raise _unusable(path, error) from None
     try:
-        for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
+        for pragma in _PRAGMAS:
             await db.execute(f"PRAGMA {pragma}")
-        await db.execute("PRAGMA foreign_keys = ON")
         if await _one(db, "PRAGMA application_id") == 0:
             await db.executescript(_SCHEMA)
         await db.execute("BEGIN IMMEDIATE")  # the lock on the file is ours from here on
         await db.execute("COMMIT")
         if (damage := await _one(db, "PRAGMA quick_check(1)")) != "ok":
-            raise StoreError(f"{path} is damaged: {damage}. {_ADVICE}")
+            raise StoreError(f"{path} is damaged: {' '.join(str(damage).split())}. {_ADVICE}")
     except sqlite3.Error as error:
         await db.close()
         raise _unusable(path, error) from None

@@ -24,7 +24,8 @@ from bridge.claude.options import (
 from bridge.claude.own_settings import OwnSettings, read_own_settings
 from bridge.claude.translate import RetryPolicy
 from bridge.demo import DemoUpstream
-from bridge.sessions.manager import Limits, SessionManager
+from bridge.sessions.entries import Limits
+from bridge.sessions.manager import SessionManager
 from bridge.sessions.sqlite import open_sqlite
 from bridge.sessions.store import MemoryStore, SessionStore, StoreError
 from bridge.settings import AuthMethod, Settings

@@ -110,7 +110,8 @@ async def delete_session(request: web.Request) -> web.Response:
 async def delete_sessions(request: web.Request) -> web.Response:
     """``DELETE /v1/sessions``"""
     deleted = await request.app[SESSIONS].delete_all(request[PRINCIPAL].id)
-    return _private({"message": f"{deleted} sessions deleted successfully", "deleted": deleted})
+    sessions = "1 session" if deleted == 1 else f"{deleted} sessions"
+    return _private({"message": f"{sessions} deleted successfully", "deleted": deleted})
 
 
 # -- ids -----------------------------------------------------------------------------------------

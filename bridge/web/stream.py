@@ -27,12 +27,13 @@ class Patience:
 
 
 class EventStream(AbstractAsyncContextManager["EventStream"]):
-    """Frames to a client."""
+    """Frames to a client; ``headers`` may be added to until the first one is sent."""
 
     def __init__(
         self, request: web.Request, headers: Mapping[str, str], patience: Patience
     ) -> None:
         self._request = request
+        self._headers = headers
         self._patience = patience
         self._last_sent = time.monotonic()
         self._writing_since: float | None = None
@@ -40,7 +41,6 @@ class EventStream(AbstractAsyncContextManager["EventStream"]):
         self._lock = asyncio.Lock()  # pings and frames come from two tasks
         self.response = web.StreamResponse(
             headers={
-                **headers,
                 "Content-Type": "text/event-stream; charset=utf-8",
                 "Cache-Control": "no-store",
                 "X-Accel-Buffering": "no",
@@ -57,6 +57,7 @@ class EventStream(AbstractAsyncContextManager["EventStream"]):
         async with self._lock:
             self._last_sent = self._writing_since = time.monotonic()
             if not self.response.prepared:
+                self.response.headers.update(self._headers)
                 await self.response.prepare(self._request)
             await self.response.write(frames)
             self._writing_since = None

@@ -5,12 +5,13 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator, MutableMapping
+from collections.abc import AsyncGenerator
 
 from aiohttp import web
 from attrs import evolve
 
-from bridge.core.errors import Internal
+from bridge.core.conversation import Turn
+from bridge.core.errors import BridgeError, Internal
 from bridge.core.events import (
     BlockEnded,
     BlockStarted,
@@ -50,25 +51,37 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     if asked.changed:
         headers["x-bridge-changed"] = header_list(asked.changed)
     request[NOTES]["stream"] = asked.stream
-    if turn.session is None:
-        return await _answer(request, asked, request.app[ENGINE].run(turn), headers)
-    check_id(turn.session, "session_id")
-    async with request.app[SESSIONS].enter(turn) as exchange:
-        request[NOTES]["session"] = exchange.outcome.value
-        headers |= session_headers(turn.session, exchange.outcome)
-        return await _answer(request, asked, exchange.events(), headers)
-
-
-async def _answer(
-    request: web.Request,
-    asked: openai_chat.ChatRequest,
-    running: AsyncGenerator[Event],
-    headers: dict[str, str],
-) -> web.StreamResponse:
-    async with contextlib.aclosing(running) as events:
+    if turn.session is not None:
+        check_id(turn.session, "session_id")
+    async with contextlib.aclosing(_events(request, turn, headers)) as events:
         if asked.stream:
             return await _stream(request, asked, events, headers)
         return await _document(request, events, headers)
+
+
+async def _events(
+    request: web.Request, turn: Turn, headers: dict[str, str]
+) -> AsyncGenerator[Event]:
+    """The events of a turn, in its session if it names one.
+
+    What becomes of the session is put into ``headers`` as soon as it is known.
+    """
+    if turn.session is None:
+        async with contextlib.aclosing(request.app[ENGINE].run(turn)) as events:
+            async for event in events:
+                if isinstance(event, TurnStarted) and event.live:
+                    headers["x-bridge-session"] = Outcome.MATCHED.value
+                yield event
+        return
+    try:
+        async with request.app[SESSIONS].enter(turn) as exchange:
+            request[NOTES]["session"] = exchange.outcome.value
+            headers.update(session_headers(turn.session, exchange.outcome))
+            async with contextlib.aclosing(exchange.events()) as events:
+                async for event in events:
+                    yield event
+    except BridgeError as error:
+        yield TurnFailed(error=error)
 
 
 async def _document(
@@ -77,7 +90,6 @@ async def _document(
     folder = Folder()
     async for event in events:
         _note(request, event)
-        _tell_match(event, headers)
         folder.feed(event)
     assert folder.completion is not None  # noqa: S101 - the engine's promise: the last event ends it
     document = openai_chat.render(
@@ -126,8 +138,6 @@ async def _send(
     held = b""
     async for event in events:
         _note(request, event)
-        if not stream.started:
-            _tell_match(event, stream.response.headers)
         if isinstance(event, TurnFailed) and not stream.started:
             raise event.error
         held += encoder.encode(event)
@@ -135,12 +145,6 @@ async def _send(
         if held and (stream.started or not says_nothing):
             await stream.send(held)
             held = b""
-
-
-def _tell_match(event: Event, headers: MutableMapping[str, str]) -> None:
-    """A request without a session, with which a living process went on, is told so."""
-    if isinstance(event, TurnStarted) and event.live:
-        headers.setdefault("x-bridge-session", Outcome.MATCHED.value)
 
 
 def _note(request: web.Request, event: Event) -> None:

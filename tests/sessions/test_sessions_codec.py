@@ -1,0 +1,81 @@
+"""What a store writes, it reads again."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from session_bench import answer, any_message, any_text, thinking, user
+
+from bridge.core.conversation import Message, Role, Text, ToolCall
+from bridge.core.events import Usage
+from bridge.sessions.codec import dump, load
+
+steady = settings(deadline=None, derandomize=True, database=None, max_examples=200)
+
+
+@steady
+@given(any_message)
+def test_any_message_is_read_as_it_was_written(message: Message) -> None:
+    again = load(dump(message, Message), Message)
+    assert again == message
+    assert again.model == message.model
+    assert repr(again) == repr(message), "1 is not True, nor 1.0"
+
+
+@steady
+@given(
+    st.lists(any_text).map(tuple),
+    st.builds(Usage, input_tokens=st.integers(), output_tokens=st.integers()),
+)
+def test_any_other_value_of_a_session(texts: tuple[str, ...], usage: Usage) -> None:
+    assert load(dump(texts, tuple[str, ...]), tuple[str, ...]) == texts
+    assert load(dump(usage, Usage), Usage) == usage
+
+
+WRITTEN = {
+    "a-text": (user("hi"), {"role": "user", "parts": [{"type": "text", "text": "hi"}]}),
+    "a-model": (
+        Message(role=Role.ASSISTANT, parts=(Text(text="é"),), model="m"),
+        {"role": "assistant", "parts": [{"type": "text", "text": "é"}], "model": "m"},
+    ),
+    "a-call": (
+        Message(role=Role.ASSISTANT, parts=(ToolCall(id="c", name="f", arguments={"a": [1]}),)),
+        {"role": "assistant", "parts": [{"type": "tool_call", "id": "c", "name": "f", "arguments": {"a": [1]}}]},
+    ),
+    "thoughts": (
+        thinking("hi"),
+        {
+            "role": "assistant",
+            "parts": [
+                {"type": "thinking", "text": "hm", "signature": "sig"},
+                {"type": "redacted_thinking", "data": "secret"},
+                {"type": "text", "text": "hi"},
+            ],
+        },
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("message", "written"), WRITTEN.values(), ids=WRITTEN)
+def test_the_format_of_files_that_are_out_there(message: Message, written: object) -> None:
+    assert json.loads(dump(message, Message)) == written
+    assert load(json.dumps(written).encode(), Message) == message
+
+
+NOT_OURS = [
+    *[b"", b"{", b"\xff", b"null", b"[]", b"5", b'"x"', b"{}", b'{"role":"user"}'],
+    *[b'{"role":"user","parts":5}', b'{"role":"user","parts":[5]}'],
+    *[b'{"role":"user","parts":[{}]}', b'{"role":"user","parts":[{"type":"text"}]}'],
+    *[b'{"role":"user","parts":[],"more":1}', b'{"role":"robot","parts":[]}'],
+]
+
+
+@pytest.mark.parametrize("raw", NOT_OURS)
+def test_what_was_not_written_by_us_is_not_read(raw: bytes) -> None:
+    with pytest.raises(Exception):  # noqa: B017 - cattrs and json have many
+        load(raw, Message)
+
+
+def test_words_are_written_as_they_are() -> None:
+    assert "Grüße 👍".encode() in dump(answer("Grüße 👍"), Message)
