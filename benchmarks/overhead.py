@@ -16,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -157,31 +157,61 @@ async def ask_live(client: ClaudeSDKClient) -> Sample:
 
 
 async def ask_bridge(
-    http: aiohttp.ClientSession, url: str, history: list[dict[str, str]]
-) -> Sample:
-    """A streamed chat completion."""
-    body = {
-        "model": MODEL,
-        "stream": True,
-        "messages": [*history, {"role": "user", "content": PROMPT}],
-    }
+    http: aiohttp.ClientSession, url: str, messages: list[dict[str, str]], **more: str
+) -> tuple[Sample, str]:
+    """A streamed chat completion, and its words."""
+    body = {"model": MODEL, "stream": True, "messages": messages, **more}
     watch = Stopwatch()
-    last = b""
+    frames: list[bytes] = []
     async with http.post(f"{url}/v1/chat/completions", json=body) as response:
         async for line in response.content:
             if line.startswith(b"data: "):
-                last = line
+                frames.append(line.removeprefix(b"data: "))
                 if b'"content":"w' in line or b'"content":" ' in line:
                     watch.word()
-    assert last.strip() == b"data: [DONE]", last  # noqa: S101
-    return watch.stop()
+    sample = watch.stop()
+    assert frames[-1].strip() == b"[DONE]", frames[-1]  # noqa: S101
+    deltas = [json.loads(frame)["choices"][0]["delta"] for frame in frames[:-1]]
+    return sample, "".join(delta.get("content") or "" for delta in deltas)
+
+
+@define
+class Talk:
+    """A conversation with the bridge that goes on with each call, in a session or resent whole."""
+
+    http: aiohttp.ClientSession
+    url: str
+    session: str | None = None
+    history: list[dict[str, str]] = field(factory=list)
+
+    async def __call__(self) -> Sample:
+        said = {"role": "user", "content": PROMPT}
+        whole = [*self.history, said]
+        sent = whole if self.session is None or not self.history else [said]
+        named = {} if self.session is None else {"session_id": self.session}
+        sample, words = await ask_bridge(self.http, self.url, sent, **named)
+        self.history = [*whole, {"role": "assistant", "content": words}]
+        return sample
+
+
+async def parked(http: aiohttp.ClientSession, url: str, number: int) -> list[Talk]:
+    """Sessions of 20 messages that no process holds, on a server that keeps none."""
+    talks = [Talk(http, url, f"parked {index}") for index in range(number)]
+    said = {"role": "user", "content": PROMPT}
+    history = [*(HISTORY * 2)[:18], said]
+    for talk in talks:
+        _, words = await ask_bridge(http, url, history, session_id=talk.session or "")
+        talk.history = [*history, {"role": "assistant", "content": words}]
+    return talks
 
 
 @asynccontextmanager
-async def served(environment: dict[str, str], pool: int) -> AsyncIterator[tuple[str, int]]:
+async def served(
+    environment: dict[str, str], pool: int, *more: str
+) -> AsyncIterator[tuple[str, int]]:
     """The bridge as a process of its own: its URL and process id."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bridge", "--port", "0", "--pool-size", str(pool)),
+        *(sys.executable, "-m", "bridge", "--port", "0", "--pool-size", str(pool), *more),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         env=environment,
@@ -221,14 +251,14 @@ async def one_by_one(
     return Series(name, samples, cpu_seconds=cpu if pid else None)
 
 
-async def at_once(name: str, ask: Callable[[], Awaitable[Sample]], number: int) -> Series:
+async def at_once(name: str, asks: Sequence[Callable[[], Awaitable[Sample]]]) -> Series:
     """Requests that begin together; twice, the first time not counted."""
     seconds = 0.0
     samples: list[Sample] = []
     for _ in range(2):
         await asyncio.sleep(SETTLE_SECONDS)
         began = time.perf_counter()
-        samples = list(await asyncio.gather(*(ask() for _ in range(number))))
+        samples = list(await asyncio.gather(*(ask() for ask in asks)))
         seconds = time.perf_counter() - began
     return Series(name, samples, seconds=seconds)
 
@@ -272,25 +302,45 @@ async def measure(runs: int, number: int, pool: int) -> list[Series]:
                     )
                 series.append(
                     await at_once(
-                        f"one-shot query(), {number} at once", lambda: ask_query(options), number
+                        f"one-shot query(), {number} at once",
+                        [lambda: ask_query(options)] * number,
                     )
                 )
-                async with served(environment, pool) as (url, pid):
+                # Without kept processes each request is a new process, a session a parked one.
+                async with served(environment, pool, "--max-live", "0") as (url, pid):
+                    sleeping = await parked(http, url, runs + 1)
 
-                    def new() -> Awaitable[Sample]:
-                        return ask_bridge(http, url, [])
+                    async def new() -> Sample:
+                        return await Talk(http, url)()
 
-                    def history() -> Awaitable[Sample]:
-                        return ask_bridge(http, url, HISTORY)
+                    async def history() -> Sample:
+                        return await Talk(http, url, None, HISTORY)()
 
-                    for name, ask in (("new", new), ("10 messages of history", history)):
+                    async def revived() -> Sample:
+                        return await sleeping.pop()()
+
+                    for name, ask in (
+                        ("new", new),
+                        ("10 messages of history", history),
+                        ("parked session of 20 messages", revived),
+                    ):
                         series.append(
                             await one_by_one(f"bridge, {name}", ask, runs, SETTLE_SECONDS, pid)
                         )
                     for name, ask in (("new", new), ("10 messages of history", history)):
-                        series.append(
-                            await at_once(f"bridge, {name}, {number} at once", ask, number)
-                        )
+                        asks = [ask] * number
+                        series.append(await at_once(f"bridge, {name}, {number} at once", asks))
+                async with served(environment, pool, "--max-live", "64") as (url, pid):
+                    talks = {
+                        "session, next turn": Talk(http, url, "session"),
+                        "matched, next turn": Talk(http, url, None, HISTORY),
+                    }
+                    for name, talk in talks.items():
+                        series.append(await one_by_one(f"bridge, {name}", talk, runs, 0.2, pid))
+                    sessions = [Talk(http, url, f"session {index}") for index in range(number)]
+                    series.append(
+                        await at_once(f"bridge, sessions' next turns, {number} at once", sessions)
+                    )
     finally:
         await upstream.stop()
     return series
