@@ -80,6 +80,24 @@ ANSWERS = {
         '"param":"messages[0].role"',
     ),
     "openai_node.mjs": ("Nice to meet you, Ada!", "Your name is Ada.", " tokens in, "),
+    "session_continuity.py": (
+        "> My name is Ada.\nNice to meet you, Ada!",
+        "> What is my name?\nYour name is Ada.",
+        "listed: 4 messages, live",
+        "read: 4 messages",
+        "> Do you know my name?\nYour name is Ada.",
+        "-fork deleted successfully",
+    ),
+    "session_curl_example.sh": (
+        "x-bridge-session: created",
+        "x-bridge-session: continued",
+        "x-session-id: example%20",
+        '"delta":{"content":" Ada."}',
+        '"content":"Your name is Ada."',
+        '"session_id":"example ',
+        ", forked deleted successfully",
+        '"code":"session_not_found"',
+    ),
 }
 
 
