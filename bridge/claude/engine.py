@@ -245,16 +245,18 @@ class Engine:
                 return
             plan = self._plan(turn, held, live=kept is not None)
             queue = process.begin(plan, self._policy_until(deadline))
+            answering: str | None = None
             while True:
                 event = await queue.get()
                 match event:
                     case TurnStarted():
+                        answering = event.model
                         self._starting.discard(process)
                         self._refill()
                         self.matched += kept is not None and turn.session is None
                         event = evolve(event, live=kept is not None)
                     case TurnFinished():
-                        message = evolve(event.message, model=held.model)
+                        message = evolve(event.message, model=answering)
                         event = evolve(event, message=message)
                         self._keep(run, evolve(held, messages=(*turn.messages, message)))
                     case TurnFailed(error=NotLoggedIn()):
@@ -268,7 +270,7 @@ class Engine:
         return TurnPlan(
             system=turn.system,
             settings=flag_settings(None if live else held.model, turn.sampling),
-            script=script(turn.messages[len(held.messages) if live else 0 :], held.model),
+            script=script(turn.messages[len(held.messages) if live else 0 :]),
             keep=self.match or turn.session is not None,
         )
 

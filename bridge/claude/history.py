@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import define, frozen
 
 from bridge.core.conversation import (
     Message,
@@ -32,41 +32,47 @@ class Script:
     prompt: Line
 
 
-def script(messages: Sequence[Message], model: str | None = None) -> Script:
+def script(messages: Sequence[Message]) -> Script:
     """The lines for a conversation whose last message is not the assistant's.
 
     Messages of one side that follow each other become one, since the CLI would join consecutive
-    user messages itself and split a tool result from the words beside it. Reasoning is told to the
-    ``model`` that it is from and to no other: its signature is bound to that one.
+    user messages itself and split a tool result from the words beside it. An answer is told with
+    the model that gave it: the CLI sends reasoning, whose signature is bound to its model, to that
+    one and to no other.
     """
-    merged = _alternating(messages, model)
+    merged = _alternating(messages)
     return Script(
         earlier=tuple(
-            _user_line(blocks, query=False) if role is Role.USER else _assistant_line(blocks)
-            for role, blocks in merged[:-1]
+            _user_line(side.blocks, query=False)
+            if side.role is Role.USER
+            else _assistant_line(side.blocks, side.model)
+            for side in merged[:-1]
         ),
-        prompt=_user_line(merged[-1][1], query=True),
+        prompt=_user_line(merged[-1].blocks, query=True),
     )
 
 
-def _alternating(
-    messages: Iterable[Message], model: str | None
-) -> list[tuple[Role, list[dict[str, Any]]]]:
-    merged: list[tuple[Role, list[dict[str, Any]]]] = []
+@define
+class _Side:
+    """What one side says before the other one does."""
+
+    role: Role
+    blocks: list[dict[str, Any]]
+    model: str | None
+
+
+def _alternating(messages: Iterable[Message]) -> list[_Side]:
+    merged: list[_Side] = []
     for message in messages:
         role = Role.ASSISTANT if message.role is Role.ASSISTANT else Role.USER
-        blocks = [
-            _block(part, message.role)
-            for part in message.parts
-            if message.model == model or not isinstance(part, Thinking | RedactedThinking)
-        ]
-        if merged and merged[-1][0] is role:
-            merged[-1][1].extend(blocks)
+        blocks = [_block(part, message.role) for part in message.parts]
+        if merged and merged[-1].role is role:
+            merged[-1].blocks.extend(blocks)
         elif blocks:
-            merged.append((role, blocks))
-    for role, blocks in merged:
-        if role is Role.USER:  # the API wants results first: they answer what was just said
-            blocks.sort(key=lambda block: block["type"] != "tool_result")
+            merged.append(_Side(role, blocks, message.model))
+    for side in merged:
+        if side.role is Role.USER:  # the API wants results first: they answer what was just said
+            side.blocks.sort(key=lambda block: block["type"] != "tool_result")
     return merged
 
 
@@ -107,7 +113,7 @@ def _user_line(blocks: list[dict[str, Any]], *, query: bool) -> Line:
     return line if query else {**line, "shouldQuery": False}
 
 
-def _assistant_line(blocks: list[dict[str, Any]]) -> Line:
+def _assistant_line(blocks: list[dict[str, Any]], model: str | None) -> Line:
     calls = any(block["type"] == "tool_use" for block in blocks)
     return {
         "type": "assistant",
@@ -115,7 +121,7 @@ def _assistant_line(blocks: list[dict[str, Any]]) -> Line:
             "id": f"msg_{uuid.uuid4().hex}",
             "type": "message",
             "role": "assistant",
-            "model": "claude",
+            "model": model or "claude",
             "content": blocks,
             "stop_reason": "tool_use" if calls else "end_turn",
             "stop_sequence": None,

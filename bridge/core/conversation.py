@@ -62,8 +62,8 @@ Part = Text | ToolCall | ToolResult | Thinking | RedactedThinking
 class Message:
     """One message of a conversation; a message without parts says nothing and is never sent.
 
-    ``model`` is what was asked for an assistant's message (``None``: the default, or not known). It
-    is no part of what was said, so messages that differ in it alone are equal.
+    ``model`` is the one that gave an assistant's message (``None``: not known). It is no part of
+    what was said, so messages that differ in it alone are equal.
     """
 
     role: Role
