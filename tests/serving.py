@@ -4,19 +4,64 @@ import asyncio
 import contextlib
 import io
 import json
-from collections.abc import AsyncIterator, Callable
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
+from urllib.parse import quote, unquote
 
 import aiohttp
+import yarl
 from attrs import frozen
 
 from bridge.claude.engine import Engine
 from bridge.demo import DemoUpstream, canonical
+from bridge.demo.received import Received
+from bridge.sessions.manager import SessionManager
 from bridge.settings import Settings
 from bridge.web.app import build_app
-from bridge.web.keys import DEMO, ENGINE
+from bridge.web.keys import DEMO, ENGINE, SESSIONS
 from bridge.web.lifecycle import bind, listen
 from bridge.web.stream import Patience
+
+
+@frozen(kw_only=True)
+class Answer:
+    """What came back: ``data`` is the document, or of a stream the data of each event."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: Any
+
+    @property
+    def text(self) -> str:
+        """The words of the model."""
+        if isinstance(self.data, dict):
+            return self.data["choices"][0]["message"]["content"] or ""
+        chunks = [json.loads(event) for event in self.data if event[0] == "{"]
+        choices = [choice for chunk in chunks for choice in chunk.get("choices", ())]
+        return "".join(choice["delta"].get("content") or "" for choice in choices)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is an answer, and has an end."""
+        return self.status == 200 and (isinstance(self.data, dict) or self.data[-1] == "[DONE]")
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error, whether it is the body or the last frame."""
+        document = self.data if isinstance(self.data, dict) else json.loads(self.data[-1])
+        error: dict[str, Any] = document["error"]
+        return error
+
+    @property
+    def outcome(self) -> str | None:
+        """What became of the session."""
+        return self.headers.get("x-bridge-session")
+
+    @property
+    def session(self) -> str:
+        """The session's id."""
+        return unquote(self.headers["x-session-id"])
 
 
 @frozen(kw_only=True)
@@ -26,6 +71,7 @@ class Running:
     url: str
     upstream: DemoUpstream
     engine: Engine
+    sessions: SessionManager
     http: aiohttp.ClientSession
 
     async def chat(self, content: Any, **fields: Any) -> tuple[int, dict[str, Any]]:
@@ -47,6 +93,59 @@ class Running:
                 line.removeprefix("data: ") for line in text.splitlines() if line
             ]
 
+    async def ask(
+        self,
+        content: Any,
+        *,
+        headers: Mapping[str, str] | None = None,
+        key: str | None = None,
+        **fields: Any,
+    ) -> Answer:
+        """The same, with its headers; a stream if ``stream`` is among the fields."""
+        messages = content if isinstance(content, list) else [{"role": "user", "content": content}]
+        body = {"model": "claude-sonnet-4-5", "messages": messages, **fields}
+        sent = {**(headers or {}), **({"x-api-key": key} if key else {})}
+        async with self.post("/v1/chat/completions", body, **sent) as response:
+            text = await response.text()
+            data = (
+                json.loads(text)
+                if response.content_type == "application/json"
+                else [line.removeprefix("data: ") for line in text.splitlines() if line]
+            )
+            return Answer(status=response.status, headers=response.headers, data=data)
+
+    async def rest(
+        self, method: str, path: str, body: Any = None, *, key: str | None = None
+    ) -> Answer:
+        """A request to ``/v1/sessions`` + ``path``, which is sent as it is."""
+        url = yarl.URL(f"{self.url}/v1/sessions{path}", encoded=True)
+        headers = {"Content-Type": "application/json", **({"x-api-key": key} if key else {})}
+        data = None if body is None else io.BytesIO(json.dumps(body).encode())
+        async with self.http.request(method, url, data=data, headers=headers) as response:
+            return Answer(
+                status=response.status,
+                headers=response.headers,
+                data=json.loads(await response.read() or "null"),
+            )
+
+    async def messages(self, session: str) -> list[dict[str, Any]]:
+        """A session's messages, as REST tells them."""
+        found = await self.rest("GET", f"/{quote(session, safe='')}/messages")
+        assert found.status == 200, found.data
+        messages: list[dict[str, Any]] = found.data["messages"]
+        return messages
+
+    @contextlib.asynccontextmanager
+    async def next_request(self) -> AsyncIterator["asyncio.Task[Received]"]:
+        """Inside it something is sent; the task gives the request that then reaches the model."""
+        arrival = asyncio.create_task(self.upstream.next_request(timeout=20))
+        await asyncio.sleep(0)  # it listens from here on
+        try:
+            yield arrival
+            await arrival
+        finally:
+            arrival.cancel()
+
     def post(self, path: str, body: Any, **headers: str) -> Any:
         """A POST of JSON, to be entered with ``async with``."""
         return self.http.post(
@@ -59,6 +158,29 @@ class Running:
         """What was sent upstream, in its canonical form."""
         return [canonical(received.body) for received in self.upstream.requests]
 
+    def processes(self) -> list[str]:
+        """Which process sent each of them, by a name that the CLI gives itself."""
+        return [r.headers["x-claude-code-session-id"] for r in self.upstream.requests]
+
+
+def new_id() -> str:
+    """An id that no other session has."""
+    return f"s-{uuid.uuid4().hex}"
+
+
+def said(*texts: str) -> list[dict[str, Any]]:
+    """Messages in a client's form: the user, the assistant, the user …"""
+    roles = ("user", "assistant")
+    return [{"role": roles[i % 2], "content": text} for i, text in enumerate(texts)]
+
+
+def heard(*texts: str) -> list[dict[str, Any]]:
+    """The same in the canonical form of what reaches the model."""
+    return [
+        {"role": message["role"], "content": [{"type": "text", "text": message["content"]}]}
+        for message in said(*texts)
+    ]
+
 
 async def until(holds: Callable[[], bool]) -> None:
     """Let the others run until something holds; ten seconds at most."""
@@ -69,12 +191,16 @@ async def until(holds: Callable[[], bool]) -> None:
 
 @contextlib.asynccontextmanager
 async def running(
-    *, patience: Patience | None = None, environ: dict[str, str] | None = None, **settings: Any
+    *,
+    patience: Patience | None = None,
+    environ: dict[str, str] | None = None,
+    clock: Callable[[], float] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Running]:
     """A server with these settings, listening on a port that the system chose."""
     chosen = Settings(**{"demo": True, "demo_pace": 0.0, "port": 0, "retries": 0, **settings})
     with bind(chosen) as sock:
-        app = build_app(chosen, environ=environ, patience=patience, demo_keep=None)
+        app = build_app(chosen, environ=environ, patience=patience, demo_keep=None, clock=clock)
         listening = await listen(app, sock)
         try:
             async with aiohttp.ClientSession() as http:
@@ -82,6 +208,7 @@ async def running(
                     url=f"http://127.0.0.1:{listening.port}",
                     upstream=app[DEMO],
                     engine=app[ENGINE],
+                    sessions=app[SESSIONS],
                     http=http,
                 )
         finally:

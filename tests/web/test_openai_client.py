@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import openai
 import pytest
-from serving import Running
+from serving import Running, new_id
 
 
 @pytest.fixture
@@ -288,3 +289,62 @@ async def test_reasoning_is_told_apart_from_the_answer(client: openai.AsyncOpenA
     assert "".join(getattr(d, "reasoning_content", "") or "" for d in deltas) == (
         message.reasoning_content
     )
+
+
+async def test_a_session_by_its_name(server: Running, client: openai.AsyncOpenAI) -> None:
+    session, named = new_id(), {"session_id": new_id() + " ünï/1"}
+    first = await client.chat.completions.with_raw_response.create(
+        model="sonnet", messages=[user("my name is Ada")], extra_body=named
+    )
+    assert first.headers["x-bridge-session"] == "created"
+    assert unquote(first.headers["x-session-id"]) == named["session_id"]
+    told = first.parse().choices[0].message.content or ""
+
+    stream = await client.chat.completions.create(
+        model="sonnet", messages=[user("what is my name?")], extra_body=named, stream=True
+    )
+    said = "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+    assert "Ada" in said
+
+    whole: list[Any] = [
+        user("my name is Ada"),
+        {"role": "assistant", "content": told},
+        user("what is my name?"),
+        {"role": "assistant", "content": said},
+        user("[[say the end]]"),
+    ]
+    last = await client.chat.completions.with_raw_response.create(
+        model="sonnet", messages=whole, extra_body=named
+    )
+    assert last.headers["x-bridge-session"] == "continued"
+    texts = [text["text"] for m in server.seen()[-1]["messages"] for text in m["content"]]
+    assert texts == [message["content"] for message in whole]
+    assert len(set(server.processes())) == 1
+
+    by_header = await client.chat.completions.with_raw_response.create(
+        model="sonnet", messages=[user("hi")], extra_headers={"X-Session-Id": session}
+    )
+    assert by_header.headers["x-bridge-session"] == "created"
+    with pytest.raises(openai.BadRequestError) as caught:
+        await client.chat.completions.create(
+            model="sonnet", messages=[user("hi")], extra_body={"session_id": "stats"}
+        )
+    assert (caught.value.param, caught.value.code) == ("session_id", "invalid_session_id")
+
+
+async def test_a_conversation_without_a_name_goes_on_in_its_process(
+    server: Running, client: openai.AsyncOpenAI
+) -> None:
+    messages: list[Any] = []
+    outcomes = []
+    for text in ("my name is Eve, by the way", "what is my name?"):
+        messages.append(user(text))
+        response = await client.chat.completions.with_raw_response.create(
+            model="sonnet", messages=messages
+        )
+        outcomes.append(response.headers.get("x-bridge-session"))
+        # As the package gives it, with its nulls: many clients send that back.
+        messages.append(response.parse().choices[0].message.model_dump())
+    assert outcomes == [None, "matched"]
+    assert "Eve" in messages[-1]["content"]
+    assert len(set(server.processes())) == 1

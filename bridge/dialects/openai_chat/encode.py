@@ -1,7 +1,7 @@
 """Events → ``chat.completion.chunk`` frames; a completion → one document; an error → its body."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -137,13 +137,13 @@ def render_messages(system: Sequence[str], messages: Sequence[Message]) -> list[
     """
     rendered: list[dict[str, Any]] = [{"role": "system", "content": text} for text in system]
     for message in messages:
-        text = "".join(part.text for part in message.parts if isinstance(part, Text))
+        content = _content(part.text for part in message.parts if isinstance(part, Text))
         calls = [part for part in message.parts if isinstance(part, ToolCall)]
         rendered += [
             {
                 "role": "tool",
                 "tool_call_id": part.call_id,
-                "content": "".join(text.text for text in part.content),
+                "content": _content(text.text for text in part.content),
             }
             for part in message.parts
             if isinstance(part, ToolResult)
@@ -152,7 +152,7 @@ def render_messages(system: Sequence[str], messages: Sequence[Message]) -> list[
             rendered.append(
                 {
                     "role": "assistant",
-                    "content": text or None,
+                    "content": content or None,
                     "tool_calls": [
                         _render_call(
                             Block(
@@ -166,9 +166,17 @@ def render_messages(system: Sequence[str], messages: Sequence[Message]) -> list[
                     ],
                 }
             )
-        elif text:
-            rendered.append({"role": message.role.value, "content": text})
+        elif content:
+            rendered.append({"role": message.role.value, "content": content})
     return rendered
+
+
+def _content(texts: Iterable[str]) -> str | list[dict[str, str]]:
+    """A string; several texts stay apart, as the model was given them."""
+    found = list(texts)
+    if len(found) > 1:
+        return [{"type": "text", "text": text} for text in found]
+    return "".join(found)
 
 
 @define(kw_only=True)
