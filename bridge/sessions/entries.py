@@ -43,11 +43,16 @@ class Limits:
 
 @define(eq=False)
 class Entry:
-    """A session, and who is at it; the store has the first ``saved`` of its messages."""
+    """A session, and who is at it.
+
+    The store has the first ``saved`` of its messages. ``expected`` is the size that the turn which
+    runs will give it at least, in bytes.
+    """
 
     session: Session
     committed: bool = False
     saved: int = 0
+    expected: int = 0
     line: Line = field(factory=Line)
     exchange: Exchange | None = None
 
@@ -205,4 +210,4 @@ class Entries:
 
 
 def _size(entries: Iterable[Entry]) -> int:
-    return sum(entry.session.size for entry in entries)
+    return sum(max(entry.session.size, entry.expected) for entry in entries)

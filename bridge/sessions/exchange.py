@@ -82,11 +82,17 @@ class Exchange:
             return _deleted()
         committing = self._commit(self._turn, event.message, usage)
         self.committing = asyncio.ensure_future(committing)
+        self.committing.add_done_callback(_look_at)  # the client may be gone by then
         try:
             await asyncio.shield(self.committing)
         except BridgeError as error:
             return TurnFailed(error=error)
         return event
+
+
+def _look_at(done: "asyncio.Task[None]") -> None:
+    if not done.cancelled():
+        done.exception()
 
 
 def _deleted() -> TurnFailed:

@@ -7,6 +7,9 @@ from attrs import define, field
 
 from bridge.core.errors import BridgeError, SessionBusy
 
+MAX_WAITING = 32
+"""How many may wait: each has its whole request in memory."""
+
 RETRY_AFTER = 5
 """Seconds after which a request that waited too long may try again."""
 
@@ -26,11 +29,18 @@ class Line:
     async def enter(self, limit: float) -> None:
         """Wait for one's place, ``limit`` seconds at most.
 
-        Raises :class:`SessionBusy` after that, or the error that the line was closed with.
+        Raises :class:`SessionBusy` after that, or at once when too many wait, or the error that the
+        line was closed with.
         """
         if not self._taken:
             self._taken = True
             return
+        if len(self._waiting) >= MAX_WAITING:
+            raise SessionBusy(
+                f"{MAX_WAITING} requests wait for this session already. Requests on a session run "
+                "one after the other.",
+                retry_after=RETRY_AFTER,
+            )
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
         try:
@@ -49,6 +59,8 @@ class Line:
         except asyncio.CancelledError:
             if place.done() and not place.cancelled() and place.exception() is None:
                 self.leave()  # the place came at the moment that its owner went
+            elif place in self._waiting:
+                self._waiting.remove(place)
             raise
 
     def leave(self) -> None:

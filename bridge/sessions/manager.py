@@ -100,11 +100,13 @@ class SessionManager:
                 raise SessionDeleted(DELETED_BEFORE)
             merged = merge(entry.session.messages, turn.messages)
             check_conversation(merged.messages)
+            size = size_of(merged.messages, turn.system or entry.session.system)
             self._entries.check_room(
                 [other for other in self._entries.of(key.owner) if other is not entry],
                 messages=len(merged.messages) + 1,
-                size=size_of(merged.messages, turn.system or entry.session.system),
+                size=size,
             )
+            entry.expected = size
             exchange = entry.exchange = self._exchange(entry, turn, merged)
             yield exchange
         finally:
@@ -156,7 +158,7 @@ class SessionManager:
             await self._remove(self._entries.surplus(entry))
 
     def _leave(self, entry: Entry) -> None:
-        entry.exchange = None
+        entry.exchange, entry.expected = None, 0
         entry.session = evolve(entry.session, last_accessed=self.clock())
         entry.line.leave()
         self._drop_if_never_was(entry)
@@ -213,11 +215,15 @@ class SessionManager:
             entry.session, messages=history, system=source.system, model=source.model, size=size
         )
         entry.committed = True
-        await self._remove([*over, *self._entries.surplus(entry, forked)])
-        if not self._entries.has(entry):
-            raise SessionDeleted(DELETED_BEFORE)
-        await self._stored(self.store.save(entry.session, kept=0))
-        entry.saved = max(entry.saved, len(history))
+        await entry.line.enter(0)  # at once, it is new: a turn on it waits until it is saved
+        try:
+            await self._remove([*over, *self._entries.surplus(entry, forked)])
+            if not self._entries.has(entry):
+                raise SessionDeleted(DELETED_BEFORE)
+            await self._stored(self.store.save(entry.session, kept=0))
+            entry.saved = len(history)
+        finally:
+            entry.line.leave()
         return self._seen(entry)
 
     async def delete(self, key: SessionKey) -> None:

@@ -123,6 +123,11 @@ def _unusable(path: Path, error: Exception) -> StoreError:
     return StoreError(f"{path} can't be used as a file of sessions: {error}. {_ADVICE}")
 
 
+async def _empty_log(db: aiosqlite.Connection) -> None:
+    """Move the write-ahead log into the file: what was deleted is not left in it either."""
+    await _one(db, "PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 async def _one(db: aiosqlite.Connection, query: str, values: Sequence[object] = ()) -> object:
     async with db.execute(query, values) as cursor:
         row = await cursor.fetchone()
@@ -217,6 +222,7 @@ class SqliteStore:
             )
 
         await self._transaction(write)
+        await self._in_order(_empty_log, begin=False)
 
     async def aclose(self) -> None:
         async with self._lock:
@@ -226,12 +232,14 @@ class SqliteStore:
         """All of it or nothing, and to its end even if whoever asked for it is cancelled."""
         await asyncio.shield(asyncio.ensure_future(self._in_order(write)))
 
-    async def _in_order(self, write: _Write) -> None:
+    async def _in_order(self, write: _Write, *, begin: bool = True) -> None:
         async with self._lock:
             try:
-                await self._db.execute("BEGIN IMMEDIATE")
+                if begin:
+                    await self._db.execute("BEGIN IMMEDIATE")
                 await write(self._db)
-                await self._db.execute("COMMIT")
+                if begin:
+                    await self._db.execute("COMMIT")
             except (sqlite3.Error, ValueError) as error:  # ValueError: the connection was closed
                 with suppress(sqlite3.Error, ValueError):
                     await self._db.execute("ROLLBACK")

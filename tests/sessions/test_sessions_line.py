@@ -6,7 +6,7 @@ import pytest
 from session_bench import settle
 
 from bridge.core.errors import SessionBusy, SessionDeleted
-from bridge.sessions.line import RETRY_AFTER, Line
+from bridge.sessions.line import MAX_WAITING, RETRY_AFTER, Line
 
 LONG = 60.0
 
@@ -33,8 +33,25 @@ async def test_many_enter_in_the_order_in_which_they_came() -> None:
         inside -= 1
         line.leave()
 
-    await asyncio.gather(*(visit(number) for number in range(50)))
-    assert order == list(range(50))
+    await asyncio.gather(*(visit(number) for number in range(MAX_WAITING + 1)))
+    assert order == list(range(MAX_WAITING + 1))
+
+
+async def test_no_more_wait_than_may() -> None:
+    line = Line()
+    await line.enter(LONG)
+    waiting = [asyncio.create_task(line.enter(LONG)) for _ in range(MAX_WAITING)]
+    await settle()
+    with pytest.raises(SessionBusy):
+        await line.enter(LONG)
+    waiting.pop().cancel()
+    await settle()
+    waiting.append(asyncio.create_task(line.enter(LONG)))
+    for task in waiting:
+        line.leave()
+        await task
+    line.leave()
+    assert line.empty
     assert line.empty
 
 
