@@ -307,7 +307,7 @@ async def measure(runs: int, number: int, pool: int) -> list[Series]:
                     )
                 )
                 # Without kept processes each request is a new process, a session a parked one.
-                async with served(environment, pool, "--max-live", "0") as (url, pid):
+                async with served(environment, pool, "--process-idle", "0") as (url, pid):
                     sleeping = await parked(http, url, runs + 1)
 
                     async def new() -> Sample:

@@ -244,10 +244,19 @@ class Settings:
         group="Limits",
         parse=_integer(1, 1000),
         metavar="NUMBER",
-        help="Turns that run at once; more wait.",
+        help="Turns that run at once; more wait, the keys in turn. Never more than MAX_LIVE.",
     )
-    pool_size: int = _knob(
-        1,
+    max_queue: int = _knob(
+        100,
+        "--max-queue",
+        env=("MAX_QUEUE",),
+        group="Limits",
+        parse=_integer(0, 100_000),
+        metavar="NUMBER",
+        help="Turns that may wait; one more is answered with 503 and a retry-after.",
+    )
+    pool_size: int | None = _knob(
+        None,
         "--pool-size",
         "--workers",
         "-w",
@@ -255,17 +264,19 @@ class Settings:
         group="Limits",
         parse=_integer(0, 100),
         metavar="NUMBER",
-        help="Claude Code processes kept ready for the next conversation, about 110 MB each.",
+        default_text="half the processors, 1 to 4",
+        help="Claude Code processes kept ready for the next conversation, about 120 MB each.",
     )
-    max_live: int = _knob(
-        8,
+    max_live: int | None = _knob(
+        None,
         "--max-live",
         env=("MAX_LIVE",),
         group="Limits",
-        parse=_integer(0, 1000),
+        parse=_integer(1, 1000),
         metavar="NUMBER",
-        help="Claude Code processes that may be alive for conversations, about 120 MB each. Beyond "
-        "it the least recently used idle one is ended; its conversation goes on by replay.",
+        default_text="a quarter of the memory at 170 MB each, 4 to 16",
+        help="Claude Code processes in all. Beyond it the least recently used idle one is ended; "
+        "its conversation goes on by replay.",
     )
     process_idle: float = _knob(
         300.0,

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 
 from attrs import define, evolve, field
@@ -17,6 +18,7 @@ from bridge.claude.history import script
 from bridge.claude.kept import Held, KeptProcesses
 from bridge.claude.names import Names, listed_models
 from bridge.claude.options import Launch, flag_settings
+from bridge.claude.places import Places
 from bridge.claude.pool import Pool
 from bridge.claude.process import CliProcess, TurnPlan, is_last
 from bridge.claude.translate import LOGIN_ADVICE, RetryPolicy
@@ -25,6 +27,9 @@ from bridge.core.errors import BridgeError, NotLoggedIn, ProcessLost, ShuttingDo
 from bridge.core.events import Event, TurnFailed, TurnFinished, TurnStarted
 
 log = logging.getLogger(__name__)
+
+FLOOR = 1
+"""How many ready processes are left when nobody has come for a while."""
 
 LOGIN_RECHECK_SECONDS = 2.0
 """How often at most a request makes us look whether somebody has logged in meanwhile."""
@@ -50,6 +55,7 @@ class Engine:
     names: Names
     policy: RetryPolicy
     max_concurrent: int
+    max_queue: int
     max_timeout: float
     pool_size: int
     max_live: int
@@ -60,7 +66,9 @@ class Engine:
     pool: Pool = field(init=False)
     kept: KeptProcesses = field(init=False)
     matched: int = field(default=0, init=False)  # turns that went on without naming a session
-    _slots: asyncio.Semaphore = field(init=False)
+    places: Places = field(init=False)
+    faults: Counter[str] = field(factory=Counter, init=False)  # of turns, by code
+    _last_turn: float = field(init=False)
     _login_read_at: float = field(default=float("-inf"), init=False)
     _login_lock: asyncio.Lock = field(factory=asyncio.Lock, init=False)
     _described: asyncio.Event = field(factory=asyncio.Event, init=False)
@@ -70,9 +78,11 @@ class Engine:
     _stopping: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.pool = Pool(size=self.pool_size, make=lambda: CliProcess(self.launch))
+        self.pool = Pool(make=lambda: CliProcess(self.launch))
         self.kept = KeptProcesses(discard=self.pool.discard, clock=self.clock)
-        self._slots = asyncio.Semaphore(self.max_concurrent)
+        self.pool_size = min(self.pool_size, self.max_live - 1)  # one is for whoever comes
+        self.places = Places(min(self.max_concurrent, self.max_live), self.max_queue)
+        self._last_turn = self.clock()
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -108,8 +118,10 @@ class Engine:
         self.kept.release(owner, session)
 
     def sweep(self) -> None:
-        """End the processes that have waited for too long."""
+        """End the processes that have waited for too long, also for somebody to come at all."""
         self.kept.end_idle(self.process_idle)
+        if self._is_quiet():
+            self.pool.shrink(FLOOR)
 
     def processes(self) -> dict[str, list[int]]:
         """The ids of the living processes, by what they do: ready, running, idle."""
@@ -147,7 +159,7 @@ class Engine:
         self.pool.drop_ready()
         self.kept.end_all()
         if login.logged_in and not self._stopping:
-            self.pool.refill()
+            self.pool.refill(self.pool_size)
             if self._describing is None or self._describing.done():
                 self._describing = asyncio.create_task(self._describe())
 
@@ -182,7 +194,7 @@ class Engine:
         try:
             async with asyncio.timeout_at(deadline):
                 model = await self._model(turn)
-                await self._slots.acquire()
+                await self.places.enter(turn.owner)
         except TimeoutError:
             yield TurnFailed(error=self._too_long("no place was free"))
             return
@@ -192,9 +204,12 @@ class Engine:
         try:
             async with contextlib.aclosing(self._attempts(turn, model, deadline)) as events:
                 async for event in events:
+                    if isinstance(event, TurnFailed):
+                        self.faults[event.error.code or event.error.kind.value] += 1
                     yield event
         finally:
-            self._slots.release()
+            self._last_turn = self.clock()
+            self.places.leave()
 
     async def _model(self, turn: Turn) -> str | None:
         """The model to ask for, if a turn can be run at all."""
@@ -215,24 +230,25 @@ class Engine:
         kept = self.kept.take(held)
         for last_attempt in (False, True):
             started = False
-            attempt = self._attempt(turn, held, kept, deadline)
+            attempt = self._attempt(turn, held, kept, deadline, ready=not last_attempt)
             kept = None
             async with contextlib.aclosing(attempt) as events:
                 async for event in events:
                     started |= isinstance(event, TurnStarted)
                     lost = isinstance(event, TurnFailed) and isinstance(event.error, ProcessLost)
                     if lost and not (started or last_attempt):
+                        self.faults["process_replaced"] += 1
                         break
                     yield event
                     if is_last(event):
                         return
 
     async def _attempt(
-        self, turn: Turn, held: Held, kept: CliProcess | None, deadline: float
+        self, turn: Turn, held: Held, kept: CliProcess | None, deadline: float, *, ready: bool
     ) -> AsyncGenerator[Event]:
         try:
             async with asyncio.timeout_at(deadline):
-                process = kept or await self._fresh()
+                process = kept or await self._fresh(ready=ready)
         except TimeoutError:
             yield TurnFailed(error=self._too_long("Claude Code did not start"))
             return
@@ -274,24 +290,31 @@ class Engine:
             keep=self.match or turn.session is not None,
         )
 
-    async def _fresh(self) -> CliProcess:
-        while len(self.kept) and len(self._running) + len(self.kept) >= self.max_live:
+    async def _fresh(self, *, ready: bool) -> CliProcess:
+        while len(self.kept) and self._free_places() <= 0:
             self.kept.end_oldest()
-        return await self.pool.take()
+        return await self.pool.take(ready=ready)
+
+    def _free_places(self) -> int:
+        """How many more processes there may be, beside those that the pool has or should have."""
+        return self.max_live - self.pool_size - len(self._running) - len(self.kept)
 
     def _keep(self, run: "_Run", held: Held) -> None:
         """Keep a process for the conversation's next turn, if it is fit for that and has a place.
 
         From then on it is not this turn's any more: the next one may have begun in it.
         """
-        others = len(self._running) - 1
-        if not run.process.goes_on or self._stopping or others >= self.max_live:
+        if not run.process.goes_on or self._stopping or not self.process_idle:
+            return
+        if run.process.launch is not self.launch:  # the login changed meanwhile
+            return
+        while len(self.kept) and self._free_places() < 0:
+            self.kept.end_oldest()
+        if self._free_places() < 0:
             return
         run.kept = True
         run.timer.cancel()
         self._running.discard(run.process)
-        while len(self.kept) and others + len(self.kept) >= self.max_live:
-            self.kept.end_oldest()
         self.kept.keep(held, run.process)
 
     def _policy_until(self, deadline: float) -> RetryPolicy:
@@ -304,6 +327,8 @@ class Engine:
         """The process is one of the running ones; at the deadline it ends, read or not."""
         self._running.add(process)
         self._starting.add(process)
+        while len(self.kept) and self._free_places() < 0:  # several may have come at once
+            self.kept.end_oldest()
         too_long = TurnFailed(error=self._too_long("the model had not finished"))
         timer = asyncio.get_running_loop().call_at(deadline, process.fail, too_long)
         run = _Run(process, timer)
@@ -320,7 +345,11 @@ class Engine:
     def _refill(self) -> None:
         """Start a process for later, unless somebody waits for the first word of one now."""
         if not (self._starting or self._stopping):
-            self.pool.refill()
+            wanted = min(self.pool_size, FLOOR) if self._is_quiet() else self.pool_size
+            self.pool.refill(min(wanted, self.pool_size + self._free_places()))
+
+    def _is_quiet(self) -> bool:
+        return self.places.taken == 0 and self.clock() - self._last_turn >= self.process_idle
 
     def _too_long(self, state: str) -> TurnTimeout:
         return TurnTimeout(

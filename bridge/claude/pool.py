@@ -6,6 +6,7 @@ takes most of the wait out of a new conversation.
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 
@@ -19,13 +20,15 @@ log = logging.getLogger(__name__)
 
 @define
 class Pool:
-    """Keeps ``size`` processes ready and sees every process that it gave away to its end."""
+    """Keeps processes ready and sees every process that it gave away to its end."""
 
-    size: int
     make: Callable[[], CliProcess]
     _ready: deque[CliProcess] = field(factory=deque, init=False)
     _given: set[CliProcess] = field(factory=set, init=False)
     _tasks: set[asyncio.Task[None]] = field(factory=set, init=False)
+    spawned: deque[float] = field(factory=lambda: deque(maxlen=100), init=False)
+    _wanted: int = field(default=0, init=False)
+    _generation: int = field(default=0, init=False)  # of what processes are started with
     _refilling: bool = field(default=False, init=False)
     _closed: bool = field(default=False, init=False)
 
@@ -34,14 +37,15 @@ class Pool:
         """The processes that nobody has yet."""
         return tuple(self._ready)
 
-    async def take(self) -> CliProcess:
+    async def take(self, *, ready: bool = True) -> CliProcess:
         """A started process of the caller's own; hand it to :meth:`discard` when done.
 
+        One of those that wait ready, if ``ready`` and there is one, else a new one.
         Raises :class:`bridge.core.errors.Unavailable` when none can be started.
         """
         if self._closed:
             raise ShuttingDown(ShuttingDown.advice)
-        while self._ready:
+        while ready and self._ready:
             process = self._ready.popleft()
             self._given.add(process)
             if process.alive:
@@ -50,7 +54,7 @@ class Pool:
         process = self._make()
         self._given.add(process)
         try:
-            await process.spawn()
+            await self._spawn(process)
         except BaseException:
             self.discard(process)
             raise
@@ -61,15 +65,22 @@ class Pool:
         process.kill()
         self._background(self._reap(process))
 
-    def refill(self) -> None:
-        """Start what is missing, in the background."""
-        if not self._refilling and not self._closed and len(self._ready) < self.size:
+    def refill(self, wanted: int) -> None:
+        """Start what is missing of ``wanted`` ready processes, in the background."""
+        self._wanted = wanted
+        if not self._refilling and not self._closed and len(self._ready) < wanted:
             self._refilling = True
             self._background(self._refill())
 
     def drop_ready(self) -> None:
         """Discard the processes that nobody has yet, when what they were started with changed."""
-        while self._ready:
+        self._generation += 1
+        self.shrink(0)
+
+    def shrink(self, size: int) -> None:
+        """Discard ready processes until so many are left."""
+        self._wanted = min(self._wanted, size)
+        while len(self._ready) > size:
             self.discard(self._ready.popleft())
 
     async def aclose(self) -> None:
@@ -94,11 +105,20 @@ class Pool:
                 "Claude Code can't be started on the server; its log says why.", code="spawn_failed"
             ) from error
 
+    async def _spawn(self, process: CliProcess) -> None:
+        began = time.perf_counter()
+        await process.spawn()
+        self.spawned.append(time.perf_counter() - began)
+
     async def _refill(self) -> None:
         try:
-            while len(self._ready) < self.size and not self._closed:
+            while len(self._ready) < self._wanted and not self._closed:
+                generation = self._generation
                 process = self._make()
-                await process.spawn()
+                await self._spawn(process)
+                if generation != self._generation:
+                    await process.aclose()
+                    continue
                 if not process.alive or self._closed:
                     await process.aclose()
                     return

@@ -69,7 +69,7 @@ class CliProcess:
 
     def __init__(self, launch: Launch) -> None:
         self._tmp = Path(tempfile.mkdtemp(prefix="p", dir=launch.scratch))
-        self._config = launch.config_dir
+        self.launch = launch
         self._transport = CliTransport(launch.command(self._tmp), tap=self._tap)
         self._client = ClaudeSDKClient(sdk_options(), transport=self._transport)
         self._ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
@@ -156,7 +156,7 @@ class CliProcess:
         shutil.rmtree(self._tmp, ignore_errors=True)
         if self.pid is not None:  # a killed CLI can't take its name off the list of sessions
             with contextlib.suppress(OSError):
-                (self._config / "sessions" / f"{self.pid}.json").unlink()
+                (self.launch.config_dir / "sessions" / f"{self.pid}.json").unlink()
 
     # -- the pump --------------------------------------------------------------------------------
 

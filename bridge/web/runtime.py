@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
+import psutil
 from attrs import frozen
 
 from bridge.claude.engine import Engine
@@ -31,6 +32,9 @@ from bridge.sessions.store import MemoryStore, SessionStore, StoreError
 from bridge.settings import AuthMethod, Settings
 
 LOCK = "in-use"
+
+PROCESS_BYTES = 170 * 2**20
+"""What a Claude Code process takes after some turns (PSS); a fresh one takes 120 MB."""
 
 
 class StartupError(Exception):
@@ -109,9 +113,10 @@ def make_engine(
         ),
         policy=RetryPolicy(retries=settings.retries, max_wait=settings.retry_max_wait),
         max_concurrent=settings.max_concurrent,
+        max_queue=settings.max_queue,
         max_timeout=settings.max_timeout,
-        pool_size=settings.pool_size,
-        max_live=settings.max_live,
+        pool_size=default_pool_size() if settings.pool_size is None else settings.pool_size,
+        max_live=default_max_live() if settings.max_live is None else settings.max_live,
         process_idle=settings.process_idle,
         match=not settings.no_match,
     )
@@ -152,6 +157,16 @@ def steady_clock() -> Callable[[], float]:
     """The time in seconds since 1970, by a clock that nobody can set while the server runs."""
     offset = time.time() - time.monotonic()
     return lambda: offset + time.monotonic()
+
+
+def default_pool_size() -> int:
+    """Starting a process takes a processor for a while: half of them may do that."""
+    return min(4, max(1, (os.cpu_count() or 1) // 2))
+
+
+def default_max_live() -> int:
+    """As many processes as a quarter of the memory holds, within reason."""
+    return min(16, max(4, psutil.virtual_memory().total // 4 // PROCESS_BYTES))
 
 
 def _login_settings(own: OwnSettings, root: Path) -> Path | None:

@@ -1,9 +1,11 @@
 """Sessions over REST: what a key sees of its own, and what it may do with them."""
 
 import asyncio
+import contextlib
 import datetime as dt
+import statistics
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import quote, unquote
 
 import psutil
@@ -55,9 +57,22 @@ async def session_stats(request: web.Request) -> web.Response:
             "default_ttl_hours": request.app[SETTINGS].session_ttl / 3600,
             "matched_requests": engine.matched,
             "processes": {
-                state: {"count": len(pids), "memory_bytes": memory[state]}
+                state: {
+                    "count": len(pids),
+                    "memory_bytes": sum(memory[state]),
+                    "memory_bytes_each": memory[state],
+                }
                 for state, pids in processes.items()
             },
+            "limits": {
+                "max_live": engine.max_live,
+                "max_concurrent": engine.places.limit,
+                "pool_size": engine.pool_size,
+                "max_queue": engine.max_queue,
+            },
+            "queue": {"running": engine.places.taken, "waiting": engine.places.waiting},
+            "spawn_ms": _spread(engine.pool.spawned),
+            "faults": dict(engine.faults),
             "server_memory_bytes": psutil.Process().memory_info().rss,
         }
     )
@@ -97,7 +112,8 @@ async def fork_session(request: web.Request) -> web.Response:
         new_id = f"session-{uuid.uuid4().hex}"
     check_id(new_id, "session_id")
     forked = await request.app[SESSIONS].fork(_key(request), new_id, asked.message_count)
-    return _private(_describe(forked), status=201, headers=session_headers(new_id, Outcome.FORKED))
+    headers = {"x-session-id": encoded(new_id), "x-bridge-session": Outcome.FORKED.value}
+    return _private(_describe(forked), status=201, headers=headers)
 
 
 async def delete_session(request: web.Request) -> web.Response:
@@ -138,9 +154,9 @@ def named_in_header(request: web.Request) -> str | None:
     return check_id(named, "x-session-id")
 
 
-def session_headers(session_id: str, outcome: Outcome) -> dict[str, str]:
-    """What an answer tells of its session."""
-    return {"x-session-id": quote(session_id, safe=""), "x-bridge-session": outcome.value}
+def encoded(session_id: str) -> str:
+    """A session's id as the header ``x-session-id`` tells it."""
+    return quote(session_id, safe="")
 
 
 def _key(request: web.Request) -> SessionKey:
@@ -168,15 +184,22 @@ def _rfc3339(seconds: float) -> str:
     return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-def _memory(pids: Iterable[int]) -> int:
-    """Resident memory of these processes in bytes, what they share counted for each."""
-    total = 0
+def _memory(pids: Iterable[int]) -> list[int]:
+    """Resident memory of each of these processes in bytes, what they share counted for each."""
+    found = []
     for pid in pids:
-        try:
-            total += psutil.Process(pid).memory_info().rss
-        except psutil.Error:  # it has just ended
-            continue
-    return total
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            found.append(psutil.Process(pid).memory_info().rss)
+    return found
+
+
+def _spread(seconds: Sequence[float]) -> dict[str, float | int | None]:
+    """Of the last times: how many, their median and their longest, in milliseconds."""
+    return {
+        "count": len(seconds),
+        "median": round(statistics.median(seconds) * 1000, 1) if seconds else None,
+        "longest": round(max(seconds) * 1000, 1) if seconds else None,
+    }
 
 
 def _private(

@@ -27,7 +27,7 @@ from bridge.sessions.session import check_id
 from bridge.web.body import read_json_body
 from bridge.web.errors import json_response
 from bridge.web.keys import DELIVERED, ENGINE, NOTES, PATIENCE, PRINCIPAL, REQUEST_ID, SESSIONS
-from bridge.web.sessions import named_in_header, session_headers
+from bridge.web.sessions import encoded, named_in_header
 from bridge.web.stream import EventStream
 
 log = logging.getLogger(__name__)
@@ -73,10 +73,11 @@ async def _events(
                     headers["x-bridge-session"] = Outcome.MATCHED.value
                 yield event
         return
+    headers["x-session-id"] = encoded(turn.session)
     try:
         async with request.app[SESSIONS].enter(turn) as exchange:
             request[NOTES]["session"] = exchange.outcome.value
-            headers.update(session_headers(turn.session, exchange.outcome))
+            headers["x-bridge-session"] = exchange.outcome.value
             async with contextlib.aclosing(exchange.events()) as events:
                 async for event in events:
                     yield event

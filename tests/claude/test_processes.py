@@ -233,8 +233,9 @@ async def test_a_cli_that_refuses_to_initialize_is_given_up(tmp_path: Path) -> N
 
 async def test_waiting_for_a_place_ends_with_the_deadline() -> None:
     async with running(max_concurrent=1, max_timeout=2.5, pool_size=0) as server:
-        async with server.engine._slots:
-            status, body = await server.chat("hello")
+        await server.engine.places.enter("somebody")
+        status, body = await server.chat("hello")
+        server.engine.places.leave()
         assert (status, body["error"]["code"]) == (504, "timeout")
         assert len(server.upstream.requests) == 0
         assert (await server.chat("[[say free again]]"))[0] == 200
@@ -242,11 +243,13 @@ async def test_waiting_for_a_place_ends_with_the_deadline() -> None:
 
 async def test_a_client_that_leaves_the_queue_costs_nothing() -> None:
     async with running(max_concurrent=1, pool_size=0) as server:
-        async with server.engine._slots:
-            waiting = asyncio.create_task(server.chat("hello"))
-            await until(lambda: bool(server.engine._slots._waiters))
-            waiting.cancel()
-            await asyncio.wait([waiting])
+        await server.engine.places.enter("somebody")
+        waiting = asyncio.create_task(server.chat("hello"))
+        await until(lambda: server.engine.places.waiting == 1)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        await until(lambda: server.engine.places.waiting == 0)
+        server.engine.places.leave()
         assert (await server.chat("[[say free]]"))[0] == 200
         assert len(server.upstream.requests) == 1
 
@@ -257,7 +260,7 @@ async def test_when_the_server_stops_waiting_turns_do_not_begin() -> None:
         first = asyncio.create_task(server.chat("[[stall]]"))
         await arrival
         second = asyncio.create_task(server.chat("hello"))
-        await until(lambda: bool(server.engine._slots._waiters))
+        await until(lambda: server.engine.places.waiting == 1)
         await server.engine.stop_turns()
         for asked in (first, second):
             status, body = await asked

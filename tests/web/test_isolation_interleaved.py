@@ -80,9 +80,11 @@ class Client:
         elif pick < 0.62:
             await self.turn(self.world.random.choice(["[[fail 500]]", "[[break 2]] [[words 9]]"]))
         elif pick < 0.68:
-            await self.turn(self.world.random.choice(["[[refuse]]", "[[empty]]"]))
+            await self.turn(
+                self.world.random.choice(["[[slow .1]] [[refuse]]", "[[slow .1]] [[empty]]"])
+            )
         elif pick < 0.73:
-            await self.turn("[[cut 3]] [[words 40]]")
+            await self.turn("[[slow .1]] [[cut 3]] [[words 40]]")
         elif pick < 0.82:
             await self.leave()
         elif pick < 0.88:
@@ -143,7 +145,7 @@ class Client:
         requests = self.world.server.upstream.requests
 
         async def wait() -> None:
-            while not any(nonce in json.dumps(received.body) for received in requests):
+            while not any(nonce in str(received.body["messages"][-1:]) for received in requests):
                 await self.world.server.upstream.next_request()
 
         return asyncio.create_task(wait())
@@ -211,7 +213,7 @@ async def test_each_request_sees_its_own_history_and_nothing_else(
     seed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with running(
-        pool_size=2, max_concurrent=8, max_live=10, api_keys=KEYS, retries=0
+        pool_size=2, max_concurrent=8, max_live=18, api_keys=KEYS, retries=0
     ) as server:
         world = World(server, random.Random(seed))  # noqa: S311 - a test's dice
         clients = [

@@ -117,7 +117,7 @@ async def test_a_sessions_process_is_not_for_others(fresh: Running) -> None:
 
 
 async def test_a_turn_that_was_not_whole_is_not_matched(fresh: Running) -> None:
-    for question in ("[[cut 3]] [[words 9]]", "[[refuse]]"):
+    for question in ("[[slow .1]] [[cut 3]] [[words 9]]", "[[slow .1]] [[refuse]]"):
         answer = await fresh.ask(question)
         history = said(question, answer.text, "[[say on]]")
         answer = await fresh.ask(history)
@@ -129,7 +129,7 @@ async def test_a_turn_that_was_not_whole_is_not_matched(fresh: Running) -> None:
 async def test_a_failed_turn_ends_the_process_and_the_conversation_goes_on(fresh: Running) -> None:
     texts: list[str] = []
     await talk(fresh, texts, "my name is Ada")
-    for failure in ("[[fail 500]]", "[[break 3]] [[words 9]]", "[[empty]]"):
+    for failure in ("[[fail 500]]", "[[break 3]] [[words 9]]", "[[slow .1]] [[empty]]"):
         answer = await fresh.ask(said(*texts, failure))
         assert answer.status >= 400
         again = await talk(fresh, texts, "what is my name?")
@@ -227,10 +227,12 @@ async def test_a_killed_process_is_replaced_by_a_replay(fresh: Running, noticed:
     assert len(set(fresh.processes())) == len(fresh.upstream.requests) == 2
 
 
-async def test_no_more_processes_are_kept_than_may_live(
-    fresh: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fresh.engine, "max_live", 1)
+async def test_no_more_processes_are_kept_than_may_live() -> None:
+    async with running(max_live=1) as server:
+        await _one_place(server)
+
+
+async def _one_place(fresh: Running) -> None:
     one: list[str] = []
     two: list[str] = []
     await talk(fresh, one, "my name is Ada")

@@ -207,7 +207,7 @@ async def test_deleting_a_session_whose_turn_waits_for_a_place_gives_the_place_t
     narrow.upstream.clear()
     async with busy(narrow, "three"), busy(narrow, "four"):
         waits = asyncio.create_task(narrow.ask("[[say no]]", session_id="five"))
-        await until(lambda: bool(narrow.engine._slots._waiters))
+        await until(lambda: narrow.engine.places.waiting == 1)
         assert (await narrow.rest("DELETE", "/five")).status == 200
         assert (await waits).error["code"] == "session_deleted"
     assert (await narrow.ask("[[say yes]]", session_id="five")).text == "yes"

@@ -73,8 +73,8 @@ WAYS: dict[str, tuple[dict[str, Any], Callable[[Running, str], Awaitable[None]]]
     # settings of the engine, what happens between the turns
     "released": ({}, released),
     "killed": ({}, killed),
-    "idle for too long": ({"process_idle": 0.0}, swept),
-    "no place for it": ({"max_live": 0}, untouched),
+    "idle for too long": ({"process_idle": 1e-9}, swept),
+    "none is kept": ({"process_idle": 0}, untouched),
 }
 
 
@@ -319,13 +319,16 @@ async def test_an_answer_cut_short_is_gone_on_with(server: Running, stream: bool
 
 async def test_a_question_without_an_answer_stays_a_question(server: Running) -> None:
     session = new_id()
-    answer = await server.ask("[[say HALT]]", session_id=session, stop="HALT")
+    answer = await server.ask("[[slow .1]] [[say HALT]]", session_id=session, stop="HALT")
     assert (answer.status, answer.text) == (200, "")
-    assert await server.messages(session) == said("[[say HALT]]")
+    assert await server.messages(session) == said("[[slow .1]] [[say HALT]]")
     answer = await server.ask("and another thing", session_id=session)
     assert (answer.outcome, answer.text) == ("continued", "HALT")
     (message,) = server.seen()[1]["messages"]
-    assert [block["text"] for block in message["content"]] == ["[[say HALT]]", "and another thing"]
+    assert [block["text"] for block in message["content"]] == [
+        "[[slow .1]] [[say HALT]]",
+        "and another thing",
+    ]
 
 
 CALL = {"id": "call_1", "type": "function", "function": {"name": "now", "arguments": '{"at": 1}'}}
