@@ -10,6 +10,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from typing import Any
 
 from attrs import define, evolve, field
 
@@ -20,7 +21,7 @@ from bridge.claude.names import Names, listed_models
 from bridge.claude.options import Launch, flag_settings
 from bridge.claude.places import Places
 from bridge.claude.pool import Pool
-from bridge.claude.process import CliProcess, TurnPlan, is_last
+from bridge.claude.process import CliProcess, InitializeRefused, TurnPlan, is_last
 from bridge.claude.translate import LOGIN_ADVICE, RetryPolicy
 from bridge.core.conversation import Turn
 from bridge.core.errors import BridgeError, NotLoggedIn, ProcessLost, ShuttingDown, TurnTimeout
@@ -65,6 +66,7 @@ class Engine:
     login: Login = field(default=Login(logged_in=False), init=False)
     pool: Pool = field(init=False)
     kept: KeptProcesses = field(init=False)
+    late: bool = field(default=True, init=False)  # the system prompt may come with initialize
     matched: int = field(default=0, init=False)  # turns that went on without naming a session
     places: Places = field(init=False)
     faults: Counter[str] = field(factory=Counter, init=False)  # of turns, by code
@@ -171,17 +173,29 @@ class Engine:
 
     async def _describe(self) -> None:
         try:
-            process = await self.pool.take()
             try:
-                described = await process.describe()
-            finally:
-                self.pool.discard(process)
+                described = await self._described_by(system=("",))
+            except InitializeRefused:
+                log.warning(
+                    "this Claude Code takes no system prompt when it is initialized: from now on a "
+                    "process is started for each conversation when it comes, which takes longer"
+                )
+                self.late = False
+                self.pool.drop_ready()
+                described = await self._described_by(system=())
             models = listed_models(described.get("models") or ())
             self.names = evolve(self.names, listed=models)
         except Exception as error:  # noqa: BLE001 - the SDK raises bare ones; turns go on without
             log.warning("Claude Code did not list its models: %r", error)
         finally:
             self._described.set()
+
+    async def _described_by(self, *, system: tuple[str, ...]) -> dict[str, Any]:
+        process = await self.pool.take()
+        try:
+            return await process.describe(system=system)
+        finally:
+            self.pool.discard(process)
 
     # -- turns -----------------------------------------------------------------------------------
 
@@ -248,7 +262,7 @@ class Engine:
     ) -> AsyncGenerator[Event]:
         try:
             async with asyncio.timeout_at(deadline):
-                process = kept or await self._fresh(ready=ready)
+                process = kept or await self._fresh(turn, ready=ready)
         except TimeoutError:
             yield TurnFailed(error=self._too_long("Claude Code did not start"))
             return
@@ -284,16 +298,18 @@ class Engine:
     def _plan(self, turn: Turn, held: Held, *, live: bool) -> TurnPlan:
         """What to tell a process: all of it, or what it does not hold yet."""
         return TurnPlan(
-            system=turn.system,
+            system=turn.system if self.late else (),
             settings=flag_settings(None if live else held.model, turn.sampling),
             script=script(turn.messages[len(held.messages) if live else 0 :]),
             keep=self.match or turn.session is not None,
         )
 
-    async def _fresh(self, *, ready: bool) -> CliProcess:
+    async def _fresh(self, turn: Turn, *, ready: bool) -> CliProcess:
         while len(self.kept) and self._free_places() <= 0:
             self.kept.end_oldest()
-        return await self.pool.take(ready=ready)
+        if self.late:
+            return await self.pool.take(ready=ready)
+        return await self.pool.start(CliProcess(self.launch, turn.system))
 
     def _free_places(self) -> int:
         """How many more processes there may be, beside those that the pool has or should have."""
@@ -344,7 +360,7 @@ class Engine:
 
     def _refill(self) -> None:
         """Start a process for later, unless somebody waits for the first word of one now."""
-        if not (self._starting or self._stopping):
+        if self.late and not (self._starting or self._stopping):
             wanted = min(self.pool_size, FLOOR) if self._is_quiet() else self.pool_size
             self.pool.refill(min(wanted, self.pool_size + self._free_places()))
 

@@ -141,8 +141,11 @@ class Launch:
         """Where the CLI keeps its own files."""
         return config_dir(self.environment)
 
-    def command(self, tmp: Path) -> Command:
-        """The command of one process that keeps its temporary files in ``tmp``."""
+    def command(self, tmp: Path, system: tuple[str, ...] | None = None) -> Command:
+        """The command of one process that keeps its temporary files in ``tmp``.
+
+        ``system`` is the system prompt, if it can't be told later; it is put into a file there.
+        """
         env = {
             **self.environment,
             **_QUIET,
@@ -154,8 +157,14 @@ class Launch:
             "TMPDIR": str(tmp),
             "PWD": str(self.workdir),
         }
+        prompt = ("--system-prompt", "")  # the real one comes with initialize
+        if system:
+            path = tmp / "system-prompt"  # an argument list is public, and short
+            path.touch(mode=0o600)
+            path.write_text("\n\n".join(system), encoding="utf-8")
+            prompt = ("--system-prompt-file", str(path))
         return Command(
-            argv=(str(self.cli), *_FLAGS, *self.settings_flags), env=env, cwd=self.workdir
+            argv=(str(self.cli), *_FLAGS, *prompt, *self.settings_flags), env=env, cwd=self.workdir
         )
 
     @property
@@ -171,7 +180,6 @@ _FLAGS = (
     *("--tools", ""),
     "--strict-mcp-config",
     "--no-session-persistence",
-    *("--system-prompt", ""),  # the real one comes with initialize: an argument list is public
     *("--thinking", "disabled"),  # left unset, an older model is asked for 31,999 tokens of it
     *("--permission-prompt-tool", "stdio"),
 )

@@ -51,7 +51,13 @@ class Pool:
             if process.alive:
                 return process
             self.discard(process)
-        process = self._make()
+        return await self.start(self._make())
+
+    async def start(self, process: CliProcess) -> CliProcess:
+        """Start a process that was made for the caller; it too is handed to :meth:`discard`.
+
+        Raises :class:`bridge.core.errors.Unavailable` when it can't be started.
+        """
         self._given.add(process)
         try:
             await self._spawn(process)

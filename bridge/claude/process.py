@@ -60,6 +60,10 @@ class _Running:
             self.events.put_nowait(event)
 
 
+class InitializeRefused(Exception):
+    """The CLI answered, and will not be initialized like this."""
+
+
 class CliProcess:
     """A process from spawn to death.
 
@@ -67,10 +71,11 @@ class CliProcess:
     as long as it :attr:`goes_on`; :meth:`kill` (at any time, from anywhere); :meth:`aclose`.
     """
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, launch: Launch, system: tuple[str, ...] | None = None) -> None:
+        """``system`` is the conversation's system prompt, where it can't be told later."""
         self._tmp = Path(tempfile.mkdtemp(prefix="p", dir=launch.scratch))
         self.launch = launch
-        self._transport = CliTransport(launch.command(self._tmp), tap=self._tap)
+        self._transport = CliTransport(launch.command(self._tmp, system), tap=self._tap)
         self._client = ClaudeSDKClient(sdk_options(), transport=self._transport)
         self._ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._running: _Running | None = None
@@ -110,13 +115,19 @@ class CliProcess:
                 "Claude Code can't be started on the server; its log says why.", code="spawn_failed"
             ) from error
 
-    async def describe(self) -> dict[str, Any]:
+    async def describe(self, *, system: tuple[str, ...]) -> dict[str, Any]:
         """Initialize without a turn and give what the CLI says of itself: its models, its account.
 
-        Raises what the SDK raises: ``ClaudeSDKError``, ``TimeoutError``, or a bare ``Exception``.
+        Raises :class:`InitializeRefused`, or what the SDK raises: ``ClaudeSDKError``,
+        ``TimeoutError``.
         """
-        self._pump_task = asyncio.create_task(self._pump(system=()))
-        return await self._ready
+        self._pump_task = asyncio.create_task(self._pump(system=system))
+        try:
+            return await self._ready
+        except (ClaudeSDKError, TimeoutError):
+            raise
+        except Exception as error:
+            raise InitializeRefused(str(error)) from error  # the SDK has no class for it
 
     def begin(self, plan: TurnPlan, policy: RetryPolicy) -> asyncio.Queue[Event]:
         """Start a turn of the conversation; its events come to the queue, the last one included."""

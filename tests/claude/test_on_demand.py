@@ -1,0 +1,73 @@
+"""A later CLI may take no system prompt when it is initialized: then processes start on demand."""
+
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+from serving import heard, running, until
+
+from bridge.claude.options import bundled_cli
+
+REFUSING = f'''#!{sys.executable}
+"""The real program behind a door that lets no system prompt in."""
+import json, os, subprocess, sys, threading
+
+real = {str(bundled_cli())!r}
+if "--input-format" not in sys.argv:
+    os.execv(real, [real, *sys.argv[1:]])
+child = subprocess.Popen([real, *sys.argv[1:]], stdin=subprocess.PIPE)
+for line in sys.stdin:
+    message = json.loads(line)
+    request = message.get("request") or {{}}
+    if request.get("subtype") == "initialize" and "systemPrompt" in request:
+        response = {{"subtype": "error", "error": "no", "request_id": message["request_id"]}}
+        print(json.dumps({{"type": "control_response", "response": response}}), flush=True)
+        continue
+    child.stdin.write(line.encode())
+    child.stdin.flush()
+'''
+
+
+@pytest.fixture
+def refusing(tmp_path: Path) -> Path:
+    path = tmp_path / "claude"
+    path.write_text(REFUSING)
+    path.chmod(0o700)
+    return path
+
+
+async def test_it_says_so_once_and_goes_on(
+    refusing: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        async with running(cli_path=refusing, pool_size=2) as server:
+            await server.engine.known_names()
+            assert server.engine.names.listed
+            for question in ("my name is Ada", "what is my name?"):
+                messages = [
+                    {"role": "system", "content": "be kind"},
+                    {"role": "system", "content": "and \u00e9xact"},
+                    {"role": "user", "content": question},
+                ]
+                answer = await server.ask(messages, session_id="one")
+                assert answer.status == 200, answer.data
+            assert "Ada" in answer.text
+            assert len(set(server.processes())) == 1
+            await server.ask("[[say another]]")
+            seen = server.seen()
+            assert [body["system"] for body in seen] == [["be kind\n\nand \u00e9xact"]] * 2 + [[]]
+            assert seen[2]["messages"] == heard("[[say another]]")
+            await until(lambda: not server.engine.processes()["ready"])
+            scratch = server.engine.launch.scratch
+            server.engine.kept.end_all()
+            await server.engine.pool.settled()
+            assert list(scratch.iterdir()) == []
+    said = [record for record in caplog.records if "takes no system prompt" in record.message]
+    assert len(said) == 1
+
+
+async def test_the_real_one_takes_it() -> None:
+    async with running(pool_size=0) as server:
+        await server.engine.known_names()
+        assert server.engine.late
