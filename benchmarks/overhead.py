@@ -35,6 +35,7 @@ HISTORY = [
     for number in range(5)
     for role in ("user", "assistant")
 ]
+DELTAS = 10_000
 SETTLE_SECONDS = 1.0
 """Between measurements, so that the pool is full again and nothing else runs."""
 
@@ -270,8 +271,26 @@ def _cpu(pid: int) -> float:
     return float(times.user + times.system)
 
 
-async def measure(runs: int, number: int, pool: int) -> list[Series]:
-    """The whole table."""
+async def at_rest(environment: dict[str, str]) -> float:
+    """Memory of the server alone, without a process, in MB (PSS)."""
+    async with served(environment, 0) as (_, pid):
+        await asyncio.sleep(SETTLE_SECONDS)
+        return float(psutil.Process(pid).memory_full_info().pss) / 2**20
+
+
+async def per_delta(http: aiohttp.ClientSession, url: str, pid: int) -> tuple[float, float]:
+    """10,000 deltas of one answer: CPU of the server for each in µs, and how many a second."""
+    before, began = _cpu(pid), time.perf_counter()
+    said = [{"role": "user", "content": f"[[words {DELTAS}]]"}]
+    _, words = await ask_bridge(http, url, said)
+    seconds = time.perf_counter() - began
+    assert len(words.split()) == DELTAS  # noqa: S101
+    return (_cpu(pid) - before) / DELTAS * 1e6, DELTAS / seconds
+
+
+async def measure(runs: int, number: int, pool: int) -> tuple[list[Series], list[str]]:
+    """The whole table, and what is no time to a first word."""
+    others = []
     upstream = DemoUpstream(pace=0, keep=0)
     await upstream.start()
     series: list[Series] = []
@@ -316,6 +335,9 @@ async def measure(runs: int, number: int, pool: int) -> list[Series]:
                     async def history() -> Sample:
                         return await Talk(http, url, None, HISTORY)()
 
+                    async def long() -> Sample:
+                        return await Talk(http, url, None, HISTORY * 20)()
+
                     async def revived() -> Sample:
                         return await sleeping.pop()()
 
@@ -323,6 +345,7 @@ async def measure(runs: int, number: int, pool: int) -> list[Series]:
                         ("new", new),
                         ("10 messages of history", history),
                         ("parked session of 20 messages", revived),
+                        ("200 messages of history", long),
                     ):
                         series.append(
                             await one_by_one(f"bridge, {name}", ask, runs, SETTLE_SECONDS, pid)
@@ -330,7 +353,10 @@ async def measure(runs: int, number: int, pool: int) -> list[Series]:
                     for name, ask in (("new", new), ("10 messages of history", history)):
                         asks = [ask] * number
                         series.append(await at_once(f"bridge, {name}, {number} at once", asks))
+                others.append(f"server at rest: {await at_rest(environment):.0f} MB")
                 async with served(environment, pool, "--max-live", "64") as (url, pid):
+                    cpu, speed = await per_delta(http, url, pid)
+                    others.append(f"a delta: {cpu:.0f} µs of CPU, {speed:.0f} a second")
                     talks = {
                         "session, next turn": Talk(http, url, "session"),
                         "matched, next turn": Talk(http, url, None, HISTORY),
@@ -343,7 +369,7 @@ async def measure(runs: int, number: int, pool: int) -> list[Series]:
                     )
     finally:
         await upstream.stop()
-    return series
+    return series, others
 
 
 def table(rows: list[dict[str, Any]], number: int) -> str:
@@ -370,8 +396,10 @@ def main() -> None:
     parser.add_argument("--pool", type=int, default=1, help="ready processes of the bridge")
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     asked = parser.parse_args()
-    rows = [s.row() for s in asyncio.run(measure(asked.runs, asked.at_once, asked.pool))]
+    series, others = asyncio.run(measure(asked.runs, asked.at_once, asked.pool))
+    rows = [s.row() for s in series]
     print(table(rows, asked.at_once))
+    print("\n".join(others))
     if asked.json:
         asked.json.write_text(json.dumps(rows, indent=1) + "\n")
 
