@@ -278,6 +278,15 @@ class Settings:
         help="Claude Code processes in all. Beyond it the least recently used idle one is ended; "
         "its conversation goes on by replay.",
     )
+    max_process_memory: int = _knob(
+        2 * 1024**3,
+        "--max-process-memory",
+        env=("MAX_PROCESS_MEMORY",),
+        group="Limits",
+        parse=_integer(256 * 1024**2, 2**50),
+        metavar="BYTES",
+        help="Memory that a Claude Code process may take; one that takes more is ended.",
+    )
     process_idle: float = _knob(
         300.0,
         "--process-idle",

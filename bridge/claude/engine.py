@@ -61,6 +61,7 @@ class Engine:
     pool_size: int
     max_live: int
     process_idle: float
+    max_process_memory: int
     match: bool
     clock: Callable[[], float] = time.monotonic
     login: Login = field(default=Login(logged_in=False), init=False)
@@ -124,6 +125,21 @@ class Engine:
         self.kept.end_idle(self.process_idle)
         if self._is_quiet():
             self.pool.shrink(FLOOR)
+
+    def end_overgrown(self) -> None:
+        """End the processes that take more memory than one may; their turns end with an error."""
+        for process in (*self._running, *self.kept):
+            if process.memory() > self.max_process_memory:
+                self.faults["process_too_large"] += 1
+                log.warning("the Claude Code process %s takes too much memory", process.pid)
+                process.fail(
+                    TurnFailed(
+                        error=ProcessLost(
+                            "The Claude Code process took more memory than it may "
+                            "(MAX_PROCESS_MEMORY). Send the request again."
+                        )
+                    )
+                )
 
     def processes(self) -> dict[str, list[int]]:
         """The ids of the living processes, by what they do: ready, running, idle."""
@@ -315,6 +331,10 @@ class Engine:
         """How many more processes there may be, beside those that the pool has or should have."""
         return self.max_live - self.pool_size - len(self._running) - len(self.kept)
 
+    def _ready_places(self) -> int:
+        """How many processes the pool may have, when the others are counted."""
+        return max(0, self.pool_size + min(0, self._free_places()))
+
     def _keep(self, run: "_Run", held: Held) -> None:
         """Keep a process for the conversation's next turn, if it is fit for that and has a place.
 
@@ -345,6 +365,7 @@ class Engine:
         self._starting.add(process)
         while len(self.kept) and self._free_places() < 0:  # several may have come at once
             self.kept.end_oldest()
+        self.pool.shrink(self._ready_places())  # one may have been on its way to there
         too_long = TurnFailed(error=self._too_long("the model had not finished"))
         timer = asyncio.get_running_loop().call_at(deadline, process.fail, too_long)
         run = _Run(process, timer)
@@ -362,7 +383,7 @@ class Engine:
         """Start a process for later, unless somebody waits for the first word of one now."""
         if self.late and not (self._starting or self._stopping):
             wanted = min(self.pool_size, FLOOR) if self._is_quiet() else self.pool_size
-            self.pool.refill(min(wanted, self.pool_size + self._free_places()))
+            self.pool.refill(min(wanted, self._ready_places()))
 
     def _is_quiet(self) -> bool:
         return self.places.taken == 0 and self.clock() - self._last_turn >= self.process_idle

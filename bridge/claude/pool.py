@@ -84,10 +84,12 @@ class Pool:
         self.shrink(0)
 
     def shrink(self, size: int) -> None:
-        """Discard ready processes until so many are left."""
+        """Discard ready processes until so many are left, the one that is being started too."""
         self._wanted = min(self._wanted, size)
         while len(self._ready) > size:
             self.discard(self._ready.popleft())
+        if len(self._ready) == size:
+            self._generation += 1
 
     async def aclose(self) -> None:
         """End every process, given ones too; when this returns none is left."""

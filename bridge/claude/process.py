@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 from attrs import define, field, frozen
 from claude_agent_sdk import ClaudeSDKClient, ClaudeSDKError, Message, ResultMessage
 
@@ -101,6 +102,13 @@ class CliProcess:
     def pid(self) -> int | None:
         """The process id, or None before it was started."""
         return self._transport.pid
+
+    def memory(self) -> int:
+        """Its resident memory in bytes, 0 when it is not there."""
+        try:
+            return int(psutil.Process(self.pid).memory_info().rss) if self.alive else 0
+        except psutil.Error:  # it has just ended
+            return 0
 
     async def spawn(self) -> None:
         """Start the process; it waits, uninitialized, for its conversation.

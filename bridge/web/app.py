@@ -22,6 +22,9 @@ from bridge.web.stream import Patience
 
 log = logging.getLogger(__name__)
 
+WATCH_SECONDS = 2.0
+"""How often the memory of the processes is looked at; a look takes some 50 µs for each."""
+
 
 def build_app(
     settings: Settings,
@@ -69,6 +72,11 @@ def build_app(
 
 
 async def _sweeping(app: web.Application) -> AsyncIterator[None]:
+    async def watch() -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            app[ENGINE].end_overgrown()
+
     async def sweep() -> None:
         while True:
             await asyncio.sleep(sessions.SWEEP_SECONDS)
@@ -78,10 +86,11 @@ async def _sweeping(app: web.Application) -> AsyncIterator[None]:
             except BridgeError as error:
                 log.error("expired sessions could not be deleted: %s", error)
 
-    sweeping = asyncio.create_task(sweep())
+    tasks = [asyncio.create_task(sweep()), asyncio.create_task(watch())]
     yield
-    sweeping.cancel()
-    await asyncio.wait([sweeping])
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 async def _end_turns(app: web.Application) -> None:

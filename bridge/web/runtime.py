@@ -118,6 +118,7 @@ def make_engine(
         pool_size=default_pool_size() if settings.pool_size is None else settings.pool_size,
         max_live=default_max_live() if settings.max_live is None else settings.max_live,
         process_idle=settings.process_idle,
+        max_process_memory=settings.max_process_memory,
         match=not settings.no_match,
     )
 

@@ -1,0 +1,139 @@
+"""What can become of a process, with the real one behind a door that misbehaves when it is asked to.
+
+Each time: a clear 5xx, the session as it was, the next turn right, the fault counted.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from serving import Running, heard, running
+
+from bridge.claude import transport as transport_module
+from bridge.claude.options import bundled_cli
+
+DOOR = f'''#!{sys.executable}
+"""Passes everything on to the real program, until a message names a fault."""
+import json, os, subprocess, sys, time
+
+real = {str(bundled_cli())!r}
+if "--input-format" not in sys.argv:
+    os.execv(real, [real, *sys.argv[1:]])
+child = subprocess.Popen([real, *sys.argv[1:]], stdin=subprocess.PIPE)
+for line in sys.stdin:
+    prompt = '"type": "user"' in line and '"shouldQuery"' not in line
+    if prompt and "[[door garbage]]" in line:
+        print("{{this is not JSON", flush=True)
+    elif prompt and "[[door nonsense]]" in line:
+        print(json.dumps({{"type": "stream_event", "event": {{"type": "message_start"}}}}), flush=True)
+    elif prompt and "[[door endless]]" in line:
+        while True:
+            sys.stdout.write("{{" + "x" * 1_000_000)
+    elif prompt and "[[door exit]]" in line:
+        child.kill()
+        os._exit(3)
+    elif prompt and "[[door silence]]" in line:
+        time.sleep(600)
+    elif prompt and "[[door hunger]]" in line:
+        eaten = bytearray(os.urandom(1)) * 400_000_000
+        time.sleep(600)
+    else:
+        child.stdin.write(line.encode())
+        child.stdin.flush()
+'''
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Path:
+    path = tmp_path / "claude"
+    path.write_text(DOOR)
+    path.chmod(0o700)
+    return path
+
+
+@pytest.fixture
+async def behind(door: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+    monkeypatch.setattr(transport_module, "MAX_LINE", 5_000_000)
+    monkeypatch.setattr("bridge.web.app.WATCH_SECONDS", 0.1)
+    async with running(
+        cli_path=door, pool_size=1, max_timeout=5.0, max_process_memory=300_000_000
+    ) as server:
+        yield server
+
+
+FAULTS = {
+    # what the door does: status, code
+    "garbage": (502, "process_lost"),
+    "nonsense": (502, "process_lost"),
+    "endless": (502, "process_lost"),
+    "exit": (502, "process_lost"),
+    "silence": (504, "timeout"),
+    "hunger": (502, "process_lost"),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["document", "stream"])
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_fault_costs_its_turn_and_nothing_else(
+    behind: Running, fault: str, stream: bool
+) -> None:
+    told = (await behind.ask("my name is Ada", session_id="one")).text
+    began = time.monotonic()
+    answer = await behind.ask(f"[[door {fault}]]", session_id="one", stream=stream)
+    assert (answer.status, answer.error["code"]) == FAULTS[fault]
+    assert time.monotonic() - began < 8
+    assert behind.engine.faults[FAULTS[fault][1]] == 1
+    assert len(await behind.messages("one")) == 2
+    answer = await behind.ask("what is my name?", session_id="one")
+    assert "Ada" in answer.text
+    assert behind.seen()[-1]["messages"] == heard("my name is Ada", told, "what is my name?")
+    assert len(behind.upstream.requests) == 2
+    assert behind.engine.places.taken == 0
+
+
+async def test_a_program_that_goes_and_comes_back(door: Path) -> None:
+    away = door.with_name("away")
+    async with running(cli_path=door, pool_size=0) as server:
+        await server.ask("my name is Ada", session_id="one")
+        door.rename(away)
+        answer = await server.ask("what is my name?", session_id="one")
+        assert answer.text, "the process that lives needs no program"
+        server.engine.kept.end_all()
+        for _ in range(2):
+            answer = await server.ask("[[say lost]]", session_id="one")
+            assert answer.status in {502, 503}
+            assert answer.error["code"] in {"process_lost", "spawn_failed"}
+        away.rename(door)
+        answer = await server.ask("what is my name?", session_id="one")
+        assert "Ada" in answer.text
+        assert len(await server.messages("one")) == 6
+
+
+async def test_a_program_that_is_replaced_serves_the_next_conversation(door: Path) -> None:
+    async with running(cli_path=door, pool_size=0) as server:
+        await server.ask("my name is Ada", session_id="one")
+        other = door.with_name("other")
+        other.write_text(DOOR + "# another version\n")
+        other.chmod(0o700)
+        other.replace(door)
+        assert (await server.ask("[[say new]]")).text == "new"
+        assert "Ada" in (await server.ask("what is my name?", session_id="one")).text
+
+
+async def test_a_clock_that_jumps_moves_nothing(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await server.ask("my name is Ada", session_id="jump")
+    before = (await server.rest("GET", "/jump")).data["expires_at"]
+    real = time.time
+    for jump in (1e6, -1e6):
+        monkeypatch.setattr(time, "time", lambda jump=jump: real() + jump)
+        await server.sessions.sweep()
+        server.engine.sweep()
+        assert (await server.rest("GET", "/jump")).data["expires_at"] == before
+    async with asyncio.timeout(20):
+        assert "Ada" in (await server.ask("what is my name?", session_id="jump")).text
