@@ -4,7 +4,6 @@ Each time: a clear 5xx, the session as it was, the next turn right, the fault co
 """
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import AsyncIterator
