@@ -77,6 +77,7 @@ class Engine:
     _described: asyncio.Event = field(factory=asyncio.Event, init=False)
     _describing: asyncio.Task[None] | None = field(default=None, init=False)
     _running: set[CliProcess] = field(factory=set, init=False)
+    _coming: int = field(default=0, init=False)  # about to run
     _starting: set[CliProcess] = field(factory=set, init=False)  # of those: no word yet
     _stopping: bool = field(default=False, init=False)
 
@@ -321,15 +322,20 @@ class Engine:
         )
 
     async def _fresh(self, turn: Turn, *, ready: bool) -> CliProcess:
-        while len(self.kept) and self._free_places() <= 0:
-            self.kept.end_oldest()
-        if self.late:
-            return await self.pool.take(ready=ready)
-        return await self.pool.start(CliProcess(self.launch, turn.system))
+        self._coming += 1
+        try:
+            while len(self.kept) and self._free_places() < 0:
+                self.kept.end_oldest()
+            if self.late:
+                return await self.pool.take(ready=ready)
+            return await self.pool.start(CliProcess(self.launch, turn.system))
+        finally:
+            self._coming -= 1
 
     def _free_places(self) -> int:
         """How many more processes there may be, beside those that the pool has or should have."""
-        return self.max_live - self.pool_size - len(self._running) - len(self.kept)
+        busy = len(self._running) + self._coming
+        return self.max_live - self.pool_size - busy - len(self.kept)
 
     def _ready_places(self) -> int:
         """How many processes the pool may have, when the others are counted."""

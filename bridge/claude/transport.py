@@ -92,6 +92,8 @@ class CliTransport(Transport):
         except OSError as error:
             raise CLIConnectionError(f"Claude Code can't be started: {error}") from error
         self._pipes = pipes
+        if self._fault is not None:  # it said so before we had it
+            self.kill()
 
     def add_to_initialize(self, **fields: Any) -> None:
         """Add fields to the initialize request that the SDK is going to write."""

@@ -7,9 +7,11 @@ import textwrap
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from attrs import evolve
 from claude_agent_sdk import CLIConnectionError, CLIJSONDecodeError
 from serving import Running, running, until
 
@@ -17,6 +19,8 @@ from bridge.claude import process as process_module
 from bridge.claude import transport as transport_module
 from bridge.claude.account import read_login
 from bridge.claude.options import Launch
+from bridge.claude.process import CliProcess, TurnPlan
+from bridge.claude.translate import RetryPolicy
 from bridge.claude.transport import CliTransport, Command
 
 SpawnProgram = Callable[[str], CliTransport]
@@ -58,6 +62,25 @@ async def test_lines_come_whole_however_they_are_cut(program: SpawnProgram) -> N
 
 async def test_garbage_ends_the_process_with_an_error(program: SpawnProgram) -> None:
     transport = program("print('{broken'); time.sleep(60)")
+    await transport.connect()
+    with pytest.raises(CLIJSONDecodeError):
+        [message async for message in transport.read_messages()]
+    assert not transport.is_ready()
+
+
+async def test_garbage_that_comes_before_the_start_is_over_ends_the_process_too(
+    program: SpawnProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport = program("print('{broken'); time.sleep(60)")
+    loop = asyncio.get_running_loop()
+    execute = loop.subprocess_exec
+
+    async def slow(*args: Any, **kwargs: Any) -> Any:
+        made = await execute(*args, **kwargs)
+        await until(lambda: transport._fault is not None)
+        return made
+
+    monkeypatch.setattr(loop, "subprocess_exec", slow)
     await transport.connect()
     with pytest.raises(CLIJSONDecodeError):
         [message async for message in transport.read_messages()]
@@ -193,6 +216,97 @@ async def test_a_ready_process_that_died_is_replaced_without_a_word(server: Runn
         os.kill(process.pid, 9)
     status, body = await server.chat("[[say still here]]")
     assert (status, body["choices"][0]["message"]["content"]) == (200, "still here")
+
+
+async def test_the_attempt_after_a_lost_ready_process_takes_no_other_ready_one() -> None:
+    async with running(pool_size=3, max_live=5) as server:
+        await server.chat("warm up")
+        await server.engine.pool.settled()
+        doomed = server.engine.pool.ready
+        assert len(doomed) == 3
+        for process in doomed:  # each dies as soon as it is asked for something
+            process.begin = dying(process)
+        status, body = await server.chat("[[say still here]]")
+        assert (status, body["choices"][0]["message"]["content"]) == (200, "still here")
+        assert server.engine.faults == {"process_replaced": 1}
+        assert len(server.upstream.requests) == 2
+        assert sum(process.alive for process in doomed) == 2
+
+
+def dying(process: CliProcess) -> Any:
+    begin = process.begin
+
+    def begin_and_die(plan: TurnPlan, policy: RetryPolicy) -> Any:
+        assert process.pid is not None
+        os.kill(process.pid, 9)
+        return begin(plan, policy)
+
+    return begin_and_die
+
+
+# -- another login -------------------------------------------------------------------------------
+
+
+def log_in_anew(server: Running) -> None:
+    """As if somebody logged out, and then in again."""
+    login = server.engine.login
+    server.engine._take_login(evolve(login, logged_in=False))
+    server.engine._take_login(login)
+
+
+async def test_a_process_of_an_earlier_login_is_not_kept() -> None:
+    async with running(pool_size=1) as server:
+        async with server.next_request() as arrival:
+            asking = asyncio.create_task(server.ask("[[slow .2]] [[say 1]]", session_id="s"))
+            await arrival
+            log_in_anew(server)
+            assert (await asking).text == "1"
+        assert server.engine.processes()["idle"] == []
+        answer = await server.ask("[[say 2]]", session_id="s")
+        assert (answer.outcome, answer.text) == ("continued", "2")
+        assert len(set(server.processes())) == 2
+        assert len(server.engine.processes()["idle"]) == 1
+
+
+async def test_a_ready_or_an_idle_process_of_an_earlier_login_is_not_handed_out() -> None:
+    async with running(pool_size=1) as server:
+        await server.ask("[[say 1]]", session_id="s")
+        await server.engine.pool.settled()
+        old = [*server.engine.pool.ready, *server.engine.kept]
+        assert len(old) == 2
+        log_in_anew(server)
+        assert not any(process.alive for process in old)
+        await server.engine.pool.settled()
+        assert [process.launch for process in server.engine.pool.ready] == [server.engine.launch]
+        answers = [await server.ask("[[say 2]]", session_id="s"), await server.ask("[[say 2]]")]
+        assert [answer.text for answer in answers] == ["2", "2"]
+        assert len(set(server.processes())) == 3
+
+
+async def test_a_process_whose_start_began_under_an_earlier_login_does_not_become_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate, spawn, begun = asyncio.Event(), CliProcess.spawn, []
+
+    async def slow_spawn(self: CliProcess) -> None:
+        begun.append(self)
+        await gate.wait()
+        await spawn(self)
+
+    async with running(pool_size=1) as server:
+        await server.engine.known_names()
+        await server.engine.pool.settled()
+        monkeypatch.setattr(CliProcess, "spawn", slow_spawn)
+        await server.chat("[[say hi]]")
+        await until(lambda: len(begun) == 1)
+        log_in_anew(server)
+        gate.set()
+        await server.engine.pool.settled()
+        ready = server.engine.pool.ready
+        assert len(ready) == 1
+        assert not begun[0].alive
+        assert begun[0] not in ready
+        assert ready[0].launch is server.engine.launch
 
 
 async def test_a_cli_that_never_answers_is_given_up(

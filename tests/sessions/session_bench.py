@@ -166,9 +166,13 @@ class FakeRunner:
 
 @define
 class SlowStore(MemoryStore):
-    """Writes in the order in which it was asked to, each to its end, when its gate is open."""
+    """Writes in the order in which it was asked to, each to its end, when its gate is open.
+
+    While it has a ``fault``, that is what becomes of a write.
+    """
 
     gate: asyncio.Event = field(factory=asyncio.Event, init=False)
+    fault: StoreError | None = field(default=None, init=False)
     _order: asyncio.Lock = field(factory=asyncio.Lock, init=False)
 
     async def save(self, session: Any, *, kept: int) -> None:
@@ -180,6 +184,9 @@ class SlowStore(MemoryStore):
     async def _write(self, writing: Any) -> None:
         async with self._order:
             await self.gate.wait()
+            if self.fault is not None:
+                writing.close()
+                raise self.fault
             await writing
 
 

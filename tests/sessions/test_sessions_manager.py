@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -552,6 +553,30 @@ async def test_sessions_take_so_many_bytes_together_and_not_one_more() -> None:
     assert b.ids() == ["a", "b"]
 
 
+@pytest.mark.parametrize("evict", [False, True])
+@pytest.mark.parametrize("grown", [False, True], ids=["new", "grown"])
+async def test_turns_that_run_at_once_take_so_many_bytes_together(evict: bool, grown: bool) -> None:
+    large = "x" * 10_000
+    b = bench(max_bytes=25_000, evict=evict)
+    names = ("a", "b")
+    for named in names if grown else ():
+        await b.ask("one", named=named)
+    gates = [b.block() for _ in names]
+    running = [b.start(large, named=named) for named in names]
+    await settle()
+    with pytest.raises(SessionLimit) as caught:
+        await b.ask(large, named="c")
+    check_limit(caught.value, "MAX_SESSION_BYTES")
+    assert len(b.runner.seen) == len(names) + 2 * grown
+    await b.ask(large, owner="bob")
+    running[0].cancel()
+    await asyncio.wait(running[:1])
+    assert (await b.ask(large, named="c")).error is None, "its bytes are free again"
+    gates[1].set()
+    await running[1]
+    assert b.manager.stats("ann")["total_bytes"] <= 25_000
+
+
 async def test_a_shorter_history_makes_a_full_session_smaller() -> None:
     b = bench(max_bytes=2 * size_of(FIRST))
     await b.ask("one")
@@ -925,6 +950,25 @@ async def test_a_fork_that_is_deleted_while_it_makes_room_is_not_stored() -> Non
     assert stored(store).keys() == {("ann", "source")}
 
 
+async def test_a_turn_on_a_fork_that_still_makes_room_is_not_overwritten_by_the_fork() -> None:
+    store = SlowStore()
+    b = bench(store, max_sessions=2, evict=True)
+    store.gate.set()
+    await b.ask("one", named="a")
+    await b.ask("one", named="source")
+    store.gate.clear()
+    forking = asyncio.create_task(b.manager.fork(key("source"), "copy"))
+    await settle()
+    turn = b.start("two", named="copy")
+    await settle()
+    store.gate.set()
+    await asyncio.gather(forking, turn)
+    assert b.history("copy") == (user("one"), answer("a2"), user("two"), answer("a3"))
+    assert stored(store) == {("ann", id_): b.history(id_) for id_ in ("source", "copy")}
+    await b.ask("three", named="copy")
+    assert stored(store)[("ann", "copy")] == b.history("copy")
+
+
 # -- the commit ----------------------------------------------------------------------------------
 
 
@@ -1011,6 +1055,33 @@ async def test_a_turn_that_can_not_be_saved_fails_and_changes_nothing() -> None:
     await b.ask("three")
     assert b.history() == (*FIRST, user("three"), answer("a3"))
     assert stored(store) == {("ann", "s"): b.history()}
+
+
+async def test_a_turn_that_can_not_be_saved_after_its_client_left_raises_nothing_into_the_loop(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    b, store, running = await slow_commit()
+    raised: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: raised.append(context))
+    try:
+        running.cancel()
+        await asyncio.wait([running])
+        store.fault = StoreError("the disk is full")
+        store.gate.set()
+        await settle()
+        del running
+        gc.collect()  # a task tells of an exception that nobody looked at when it goes
+        await settle()
+    finally:
+        loop.set_exception_handler(None)
+    assert raised == []
+    assert "the disk is full" in caplog.text
+    assert b.history() == FIRST
+    assert b.manager.get(key()).state is State.PARKED
+    store.fault = None
+    await b.ask("three")
+    assert stored(store) == {("ann", "s"): (*FIRST, user("three"), answer("a3"))}
 
 
 async def test_a_first_turn_that_can_not_be_saved_makes_no_session() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from session_bench import answer, bench, key, thinking, user
+from session_bench import Bench, answer, bench, key, thinking, user
 
 from bridge.core.conversation import (
     Message,
@@ -312,6 +312,38 @@ async def test_deleted_words_are_gone_from_the_file(tmp_path: Path) -> None:
     raw = path.read_bytes()
     assert b"words of the first 7" in raw
     assert b"words of the second" not in raw
+
+
+REMOVALS: dict[str, Callable[[Bench], Awaitable[object]]] = {
+    "delete": lambda b: b.manager.delete(key("gone")),
+    "delete-all": lambda b: b.manager.delete_all("ann"),
+    "expiry": lambda b: b.manager.sweep(),
+    "eviction": lambda b: b.ask("one", named="new"),
+}
+
+
+@pytest.mark.parametrize("remove", REMOVALS.values(), ids=REMOVALS)
+async def test_deleted_words_are_gone_from_the_file_and_its_log_at_once(
+    tmp_path: Path, remove: Callable[[Bench], Awaitable[object]]
+) -> None:
+    path = tmp_path / "s.db"
+
+    def raw() -> bytes:
+        return b"".join(file.read_bytes() for file in sorted(tmp_path.glob("s.db*")))
+
+    async with opened(path) as store:
+        b = bench(store, ttl=60, max_sessions=1, evict=True)
+        for n in range(20):
+            await b.ask(f"secret words {n} " * 50, named="gone", system=("secret system",))
+        await b.ask("secret words 0", answer("secret answer"), "secret last", named="gone")
+        b.clock.now += 30
+        await b.ask("other words", owner="bob")
+        b.clock.now += 30 * (remove is REMOVALS["expiry"])
+        assert b"secret words" in raw()
+        await remove(b)
+        assert b"secret" not in raw()
+        assert b"other words" in raw()
+        assert {found.key.id for found in await store.load()} in ({"s"}, {"s", "new"})
 
 
 async def test_others_may_not_read_the_file(tmp_path: Path) -> None:

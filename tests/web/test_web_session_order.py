@@ -5,6 +5,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -137,6 +138,20 @@ async def test_a_stream_that_waits_in_line_is_kept_alive() -> None:
         assert "last" in rest
         assert rest.endswith("[DONE]\n\n")
         assert (await server.messages("one"))[-1]["content"] == "at last"
+
+
+async def test_the_head_of_a_stream_that_waits_in_line_names_the_session() -> None:
+    session = "ein Gespräch/1"
+    body = {"messages": said("[[say at last]]"), "stream": True, "session_id": session}
+    async with (
+        running(pool_size=0, patience=Patience(ping=0.05)) as server,
+        busy(server, session) as (first, _),
+        server.post("/v1/chat/completions", body) as response,
+    ):
+        assert waiting(server, session) == 1, "the head came before the place did"
+        assert response.headers["x-session-id"] == quote(session, safe="")
+        first.close()
+        assert b"[DONE]" in await response.content.read()
 
 
 async def test_two_sessions_run_at_the_same_time(server: Running) -> None:
