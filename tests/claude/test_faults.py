@@ -84,7 +84,7 @@ async def test_a_fault_costs_its_turn_and_nothing_else(
     began = time.monotonic()
     answer = await behind.ask(f"[[door {fault}]]", session_id="one", stream=stream)
     assert (answer.status, answer.error["code"]) == FAULTS[fault]
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 20
     assert behind.engine.faults[FAULTS[fault][1]] == 1
     assert len(await behind.messages("one")) == 2
     answer = await behind.ask("what is my name?", session_id="one")

@@ -151,7 +151,7 @@ async def test_a_rate_limit_tells_when_to_come_back(server: Running) -> None:
 @pytest.fixture(scope="module")
 async def slow_server() -> AsyncIterator[Running]:
     """Its model speaks slowly enough for a break to come after what was said before it."""
-    async with running(demo_pace=0.02) as server:
+    async with running(demo_pace=0.05) as server:
         yield server
 
 
@@ -328,7 +328,7 @@ async def test_a_client_that_leaves_after_the_last_frame_had_its_answer(server: 
 
 
 async def test_silence_is_filled_with_pings_and_an_error_after_one_is_a_frame() -> None:
-    async with running(patience=Patience(ping=0.05), max_timeout=2.5) as server:
+    async with running(patience=Patience(ping=0.05), max_timeout=5.0) as server:
         status, events = await server.stream("[[slow 0.5]] [[say at last]]")
         assert status == 200
         assert events.count(": ping") >= 2
