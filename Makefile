@@ -1,13 +1,14 @@
 # make demo   a server on the built-in demo model, and nothing else to set up
 # make test   every check; says what it skipped and why
 # make bench  our overhead beside the floors
+# make soak   ten minutes of random clients, faults and kills; less with ARGS="--seconds 60"
 
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test bench docs lint clean
+.PHONY: demo test bench soak docs lint clean
 
 demo: $(VENV)/.runtime
 	@exec $(BIN)/bridge --demo $(ARGS)
@@ -21,6 +22,9 @@ test: $(STAMP) examples/node_modules/.installed $(VENV)/.browser
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/overhead.py $(ARGS)
+
+soak: $(STAMP)
+	$(BIN)/python benchmarks/soak $(ARGS)
 
 docs: $(STAMP)
 	$(BIN)/python -m bridge.reference > docs/configuration.md
