@@ -78,8 +78,6 @@ class Exchange:
         return self._interrupted  # which changes while we wait, as mypy can't know
 
     async def _finish(self, event: TurnFinished, usage: Usage) -> Event:
-        if self._interrupted:
-            return _deleted()
         committing = self._commit(self._turn, event.message, usage)
         self.committing = asyncio.ensure_future(committing)
         self.committing.add_done_callback(_look_at)  # the client may be gone by then

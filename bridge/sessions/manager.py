@@ -18,7 +18,7 @@ from bridge.core.rules import check_conversation
 from bridge.sessions.entries import DELETED_BEFORE, Entries, Entry, Holder, Limits
 from bridge.sessions.exchange import DELETED, Exchange
 from bridge.sessions.merging import Merged, merge
-from bridge.sessions.session import Session, SessionKey, State, add, size_of
+from bridge.sessions.session import Session, SessionKey, State, size_of
 from bridge.sessions.store import SessionStore, StoreError
 
 log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ class SessionManager:
             messages=messages,
             system=turn.system,
             model=turn.model,
-            usage=add(entry.session.usage, usage),
+            usage=entry.session.usage + usage,
             size=size_of(messages, turn.system),
         )
         try:

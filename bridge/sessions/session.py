@@ -97,14 +97,3 @@ def _size(part: Any) -> int:
             return sum(getsizeof(text.text) for text in part.content)
         case _:
             return getsizeof(part.data)
-
-
-def add(one: Usage, other: Usage) -> Usage:
-    """The sum of two usages."""
-    return Usage(
-        input_tokens=one.input_tokens + other.input_tokens,
-        cache_read_tokens=one.cache_read_tokens + other.cache_read_tokens,
-        cache_write_tokens=one.cache_write_tokens + other.cache_write_tokens,
-        output_tokens=one.output_tokens + other.output_tokens,
-        reasoning_tokens=one.reasoning_tokens + other.reasoning_tokens,
-    )

@@ -4,54 +4,40 @@ Each time: a clear 5xx, the session as it was, the next turn right, the fault co
 """
 
 import asyncio
-import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from door import make_door
 from serving import Running, heard, running
 
 from bridge.claude import transport as transport_module
-from bridge.claude.options import bundled_cli
 
-DOOR = f'''#!{sys.executable}
-"""Passes everything on to the real program, until a message names a fault."""
-import json, os, subprocess, sys, time
-
-real = {str(bundled_cli())!r}
-if "--input-format" not in sys.argv:
-    os.execv(real, [real, *sys.argv[1:]])
-child = subprocess.Popen([real, *sys.argv[1:]], stdin=subprocess.PIPE)
-for line in sys.stdin:
+MISBEHAVES = """
     prompt = '"type": "user"' in line and '"shouldQuery"' not in line
     if prompt and "[[door garbage]]" in line:
-        print("{{this is not JSON", flush=True)
-    elif prompt and "[[door nonsense]]" in line:
-        print(json.dumps({{"type": "stream_event", "event": {{"type": "message_start"}}}}), flush=True)
-    elif prompt and "[[door endless]]" in line:
-        while True:
-            sys.stdout.write("{{" + "x" * 1_000_000)
-    elif prompt and "[[door exit]]" in line:
+        print("{this is not JSON", flush=True)
+        continue
+    if prompt and "[[door nonsense]]" in line:
+        print(json.dumps({"type": "stream_event", "event": {"type": "message_start"}}), flush=True)
+        continue
+    while prompt and "[[door endless]]" in line:
+        sys.stdout.write("{" + "x" * 1_000_000)
+    if prompt and "[[door exit]]" in line:
         child.kill()
         os._exit(3)
-    elif prompt and "[[door silence]]" in line:
+    if prompt and "[[door silence]]" in line:
         time.sleep(600)
-    elif prompt and "[[door hunger]]" in line:
+    if prompt and "[[door hunger]]" in line:
         eaten = bytearray(os.urandom(1)) * 400_000_000
         time.sleep(600)
-    else:
-        child.stdin.write(line.encode())
-        child.stdin.flush()
-'''
+"""
 
 
 @pytest.fixture
 def door(tmp_path: Path) -> Path:
-    path = tmp_path / "claude"
-    path.write_text(DOOR)
-    path.chmod(0o700)
-    return path
+    return make_door(tmp_path / "claude", MISBEHAVES)
 
 
 @pytest.fixture
@@ -115,9 +101,7 @@ async def test_a_program_that_goes_and_comes_back(door: Path) -> None:
 async def test_a_program_that_is_replaced_serves_the_next_conversation(door: Path) -> None:
     async with running(cli_path=door, pool_size=0) as server:
         await server.ask("my name is Ada", session_id="one")
-        other = door.with_name("other")
-        other.write_text(DOOR + "# another version\n")
-        other.chmod(0o700)
+        other = make_door(door.with_name("other"), MISBEHAVES + "    version = 2\n")
         other.replace(door)
         assert (await server.ask("[[say new]]")).text == "new"
         assert "Ada" in (await server.ask("what is my name?", session_id="one")).text

@@ -1,40 +1,25 @@
 """A later CLI may take no system prompt when it is initialized: then processes start on demand."""
 
 import logging
-import sys
 from pathlib import Path
 
 import pytest
+from door import make_door
 from serving import heard, running, until
 
-from bridge.claude.options import bundled_cli
-
-REFUSING = f'''#!{sys.executable}
-"""The real program behind a door that lets no system prompt in."""
-import json, os, subprocess, sys, threading
-
-real = {str(bundled_cli())!r}
-if "--input-format" not in sys.argv:
-    os.execv(real, [real, *sys.argv[1:]])
-child = subprocess.Popen([real, *sys.argv[1:]], stdin=subprocess.PIPE)
-for line in sys.stdin:
+REFUSES_A_PROMPT = """
     message = json.loads(line)
-    request = message.get("request") or {{}}
+    request = message.get("request") or {}
     if request.get("subtype") == "initialize" and "systemPrompt" in request:
-        response = {{"subtype": "error", "error": "no", "request_id": message["request_id"]}}
-        print(json.dumps({{"type": "control_response", "response": response}}), flush=True)
+        response = {"subtype": "error", "error": "no", "request_id": message["request_id"]}
+        print(json.dumps({"type": "control_response", "response": response}), flush=True)
         continue
-    child.stdin.write(line.encode())
-    child.stdin.flush()
-'''
+"""
 
 
 @pytest.fixture
 def refusing(tmp_path: Path) -> Path:
-    path = tmp_path / "claude"
-    path.write_text(REFUSING)
-    path.chmod(0o700)
-    return path
+    return make_door(tmp_path / "claude", REFUSES_A_PROMPT)
 
 
 async def test_it_says_so_once_and_goes_on(
