@@ -11,9 +11,12 @@ from typing import Any
 from attrs import define, frozen
 
 from bridge.core.conversation import (
+    Image,
+    LinkedImage,
     Message,
     Part,
     RedactedThinking,
+    ResultPart,
     Role,
     Text,
     Thinking,
@@ -93,13 +96,24 @@ def _block(part: Part, role: Role) -> dict[str, Any]:
             return {
                 "type": "tool_result",
                 "tool_use_id": part.call_id,
-                "content": [{"type": "text", "text": text.text} for text in part.content],
+                "content": [_result(piece) for piece in part.content],
                 **({"is_error": True} if part.is_error else {}),
             }
         case Thinking():
             return {"type": "thinking", "thinking": part.text, "signature": part.signature}
         case RedactedThinking():
             return {"type": "redacted_thinking", "data": part.data}
+
+
+def _result(part: ResultPart) -> dict[str, Any]:
+    match part:
+        case Text():
+            return {"type": "text", "text": part.text}
+        case Image():
+            source = {"type": "base64", "media_type": part.media_type, "data": part.data}
+        case LinkedImage():
+            source = {"type": "url", "url": part.url}
+    return {"type": "image", "source": source}
 
 
 def _user_line(blocks: list[dict[str, Any]], *, query: bool) -> Line:

@@ -32,11 +32,29 @@ class ToolCall:
 
 
 @frozen(kw_only=True)
+class Image:
+    """A picture: ``data`` is base64, of what ``media_type`` says (``image/png``)."""
+
+    media_type: str
+    data: str
+
+
+@frozen(kw_only=True)
+class LinkedImage:
+    """A picture that the model's side fetches from ``url``, which begins with ``https://``."""
+
+    url: str
+
+
+ResultPart = Text | Image | LinkedImage
+
+
+@frozen(kw_only=True)
 class ToolResult:
     """What the client's function gave back for the call ``call_id``."""
 
     call_id: str
-    content: tuple[Text, ...]
+    content: tuple[ResultPart, ...]
     is_error: bool = False
 
 
@@ -86,18 +104,57 @@ class Sampling:
 
 
 @frozen(kw_only=True)
+class Tool:
+    """A function that the client runs and the model may call.
+
+    ``schema`` is the JSON Schema of its arguments, an object's. ``strict`` asks the model's side to
+    keep the arguments to it.
+    """
+
+    name: str
+    schema: Mapping[str, Any]
+    description: str | None = None
+    strict: bool = False
+
+
+@frozen(kw_only=True)
+class ToolChoice:
+    """Which functions the model may call in a turn, and whether it must.
+
+    ``names`` are the only ones it may call, ``None`` means all of them. ``required``: it must call
+    one. ``parallel``: it may make several calls at once.
+    """
+
+    names: tuple[str, ...] | None = None
+    required: bool = False
+    parallel: bool = True
+
+
+@frozen(kw_only=True)
+class JsonOutput:
+    """The answer is to be a JSON object, one that meets ``schema`` if that is not None."""
+
+    schema: Mapping[str, Any] | None = None
+    description: str | None = None
+
+
+@frozen(kw_only=True)
 class Turn:
     """One request to the model, whatever dialect it came in.
 
     ``model`` is the name as the client wrote it (``None``: the default). ``system`` are the texts
     of the system prompt, in order. ``messages`` is the whole conversation, oldest first; its last
-    message is never the assistant's. ``owner`` names the key that the request came with,
-    ``session`` the owner's conversation that the turn belongs to, if it has a name.
+    message is never the assistant's. ``output`` is what the answer must be, ``None`` if anything.
+    ``owner`` names the key that the request came with, ``session`` the owner's conversation that
+    the turn belongs to, if it has a name.
     """
 
     messages: tuple[Message, ...]
     system: tuple[str, ...] = ()
     model: str | None = None
     sampling: Sampling = field(factory=Sampling)
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = field(factory=ToolChoice)
+    output: JsonOutput | None = None
     owner: str = ""
     session: str | None = None

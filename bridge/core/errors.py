@@ -160,6 +160,12 @@ class UpstreamFault(BridgeError):
     default_code = "upstream_error"
 
 
+class WrongAnswer(UpstreamFault):
+    """The model's answer is not what was asked for: no call, or not the JSON."""
+
+    default_code = "wrong_answer"
+
+
 class UpstreamRefusedLogin(UpstreamFault):
     """The model's side does not accept the server's own credentials."""
 

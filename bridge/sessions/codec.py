@@ -7,8 +7,11 @@ from cattrs import Converter
 from cattrs.strategies import configure_tagged_union
 
 from bridge.core.conversation import (
+    Image,
+    LinkedImage,
     Part,
     RedactedThinking,
+    ResultPart,
     Text,
     Thinking,
     ToolCall,
@@ -19,6 +22,8 @@ T = TypeVar("T")
 
 _TAGS = {
     Text: "text",
+    Image: "image",
+    LinkedImage: "linked_image",
     ToolCall: "tool_call",
     ToolResult: "tool_result",
     Thinking: "thinking",
@@ -29,6 +34,13 @@ _TAGS = {
 def _converter() -> Converter:
     made = Converter(forbid_extra_keys=True, omit_if_default=True)
     configure_tagged_union(Part, made, tag_generator=_TAGS.__getitem__, tag_name="type")
+    configure_tagged_union(
+        ResultPart,
+        made,
+        tag_generator=_TAGS.__getitem__,
+        tag_name="type",
+        default=Text,  # as which they were all written once
+    )
     return made
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from bridge.core.conversation import Message, Text, Thinking, ToolCall, ToolResult
+from bridge.core.conversation import LinkedImage, Message, Text, Thinking, ToolCall, ToolResult
 from bridge.core.errors import InvalidRequest
 from bridge.core.events import Usage
 
@@ -94,6 +94,8 @@ def _size(part: Any) -> int:
         case ToolCall():
             return getsizeof(str(part.arguments))
         case ToolResult():
-            return sum(getsizeof(text.text) for text in part.content)
+            return sum(_size(piece) for piece in part.content)
+        case LinkedImage():
+            return getsizeof(part.url)
         case _:
             return getsizeof(part.data)

@@ -27,6 +27,7 @@ TREE: dict[type[BridgeError], tuple[int, Kind, str | None]] = {
     errors.Internal: (500, Kind.INTERNAL, "internal_error"),
     errors.StorageFault: (500, Kind.INTERNAL, "storage_failed"),
     errors.UpstreamFault: (502, Kind.UPSTREAM, "upstream_error"),
+    errors.WrongAnswer: (502, Kind.UPSTREAM, "wrong_answer"),
     errors.UpstreamRefusedLogin: (502, Kind.UPSTREAM, "upstream_authentication"),
     errors.ProcessLost: (502, Kind.UPSTREAM, "process_lost"),
     errors.Unavailable: (503, Kind.UNAVAILABLE, "overloaded"),

@@ -521,6 +521,7 @@ ERRORS: dict[type[BridgeError], tuple[str, str | None]] = {
     errors.Internal: ("api_error", "internal_error"),
     errors.StorageFault: ("api_error", "storage_failed"),
     errors.UpstreamFault: ("api_error", "upstream_error"),
+    errors.WrongAnswer: ("api_error", "wrong_answer"),
     errors.UpstreamRefusedLogin: ("api_error", "upstream_authentication"),
     errors.ProcessLost: ("api_error", "process_lost"),
     errors.Unavailable: ("service_unavailable_error", "overloaded"),

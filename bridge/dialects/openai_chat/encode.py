@@ -6,7 +6,15 @@ from typing import Any
 
 from attrs import define, field
 
-from bridge.core.conversation import Message, Text, ToolCall, ToolResult
+from bridge.core.conversation import (
+    Image,
+    LinkedImage,
+    Message,
+    ResultPart,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 from bridge.core.errors import BridgeError, Kind
 from bridge.core.events import (
     BlockEnded,
@@ -143,7 +151,7 @@ def render_messages(system: Sequence[str], messages: Sequence[Message]) -> list[
             {
                 "role": "tool",
                 "tool_call_id": part.call_id,
-                "content": _content(text.text for text in part.content),
+                "content": _result(part.content),
             }
             for part in message.parts
             if isinstance(part, ToolResult)
@@ -171,7 +179,25 @@ def render_messages(system: Sequence[str], messages: Sequence[Message]) -> list[
     return rendered
 
 
-def _content(texts: Iterable[str]) -> str | list[dict[str, str]]:
+def _result(content: Sequence[ResultPart]) -> str | list[dict[str, Any]]:
+    texts = [part.text for part in content if isinstance(part, Text)]
+    if len(texts) == len(content):
+        return _content(texts)
+    return [_result_part(part) for part in content]
+
+
+def _result_part(part: ResultPart) -> dict[str, Any]:
+    match part:
+        case Text():
+            return {"type": "text", "text": part.text}
+        case Image():
+            url = f"data:{part.media_type};base64,{part.data}"
+        case LinkedImage():
+            url = part.url
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _content(texts: Iterable[str]) -> str | list[dict[str, Any]]:
     """A string; several texts stay apart, as the model was given them."""
     found = list(texts)
     if len(found) > 1:
