@@ -51,11 +51,16 @@ ResultPart = Text | Image | LinkedImage
 
 @frozen(kw_only=True)
 class ToolResult:
-    """What the client's function gave back for the call ``call_id``."""
+    """What the client's function gave back for the call ``call_id``.
+
+    A client that knows no ids says the function's ``name`` instead: ``call_id`` is empty until the
+    call is found in the session that the result was sent to.
+    """
 
     call_id: str
     content: tuple[ResultPart, ...]
     is_error: bool = False
+    name: str | None = field(default=None, eq=False)
 
 
 @frozen(kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bridge.core.conversation import Message, Role, ToolCall, ToolResult
+from bridge.core.conversation import Message, Role, Tool, ToolCall, ToolChoice, ToolResult
 from bridge.core.errors import InvalidRequest
 
 
@@ -28,6 +28,21 @@ def check_conversation(messages: Sequence[Message]) -> None:
         pending |= {part.id for part in message.parts if isinstance(part, ToolCall)}
     if pending:
         raise _missing(pending)
+
+
+def check_tool_choice(tools: Sequence[Tool], choice: ToolChoice) -> None:
+    """Let a choice pass that can be made among these functions.
+
+    Raises :class:`InvalidRequest`.
+    """
+    known = [tool.name for tool in tools]
+    problem = None
+    if unknown := [name for name in choice.names or () if name not in known]:
+        problem = f"there is no function {unknown[0][:100]!r} in 'tools'."
+    elif choice.required and not (known and choice.names != ()):
+        problem = "it asks for a call, but 'tools' has no function that may be called."
+    if problem is not None:
+        raise InvalidRequest(f"'tool_choice': {problem}", param="tool_choice", code="invalid_value")
 
 
 def _missing(pending: set[str]) -> InvalidRequest:
