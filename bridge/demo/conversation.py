@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 
 from bridge.demo.canonical import canonical
-from bridge.demo.directives import Directives, parse
+from bridge.demo.directives import IN_RESULTS, Directives, parse
 
 _REMINDER = re.compile(r"\s*<system-reminder>.*</system-reminder>\s*", re.DOTALL)
 
@@ -19,8 +19,9 @@ class Conversation:
 
     `last` is the text of the last user message without its directives, `earlier` that of every
     earlier one, `turns` the number of user and assistant messages before the last user message.
-    `results` are the tool results given since the assistant last spoke, `media` the images and
-    documents of the last user message. The CLI's `<system-reminder>` texts are in none of them.
+    `directives` are that message's, or else those of its results. `results` are the tool results
+    given since the assistant last spoke, `media` the images and documents of the last user message.
+    The CLI's `<system-reminder>` texts are in none of them.
     """
 
     body: dict[str, Any] = attrs.field(repr=False)
@@ -49,19 +50,20 @@ def read(body: dict[str, Any]) -> Conversation:
     # A prefill is the model's own unfinished answer, not a turn that tool results follow.
     since = max((m for m in spoken if m < at), default=-1)
     last = messages[at]["content"] if users else []
+    results = tuple(
+        block
+        for message in messages[since + 1 : at + 1]
+        for block in message["content"]
+        if block.get("type") == "tool_result"
+    )
     return Conversation(
         body=body,
         canonical=form,
         system="\n".join(form["system"]).strip(),
-        directives=parse(text_of(last)),
+        directives=_directives(text_of(last), results),
         earlier=tuple(parse(text_of(messages[user]["content"])).text for user in users[:-1]),
         turns=at,
-        results=tuple(
-            block
-            for message in messages[since + 1 : at + 1]
-            for block in message["content"]
-            if block.get("type") == "tool_result"
-        ),
+        results=results,
         media=tuple(block for block in last if block.get("type") in {"image", "document"}),
         calls={
             str(block.get("id")): block
@@ -70,6 +72,15 @@ def read(body: dict[str, Any]) -> Conversation:
             if block.get("type") == "tool_use"
         },
     )
+
+
+def _directives(text: str, results: tuple[Block, ...]) -> Directives:
+    own = parse(text)
+    if own.shapes:
+        return own
+    given = "\n".join(text_of(result.get("content") or []) for result in results)
+    asked = parse(given, IN_RESULTS)
+    return attrs.evolve(own, say=asked.say, calls=asked.calls)
 
 
 def text_of(content: list[Block]) -> str:

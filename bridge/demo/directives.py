@@ -19,63 +19,146 @@ in a text block; several may be given; what is not in this table is left alone a
 | `[[say exact text]]`          | answers exactly that text                                        |
 | `[[words 500]]`               | answers `word1 word2 … word500`, one delta each (at most 100,000)|
 | `[[echo]]`                    | answers the JSON of the canonical conversation it was sent       |
+| `[[call NAME {"a": 1}]]`      | calls the function NAME with this JSON object                    |
+| `[[call NAME]]`               | the same, the arguments made up from the schema ({} without one) |
+| `[[call-raw NAME text]]`      | the same, the arguments streamed as this text, be it JSON or not |
+| `[[json text]]`               | the same for `StructuredOutput`; a plain text if it isn't offered|
 
 When several faults are given, the waits come first and the first other one decides.
+
+Several calls are made in parallel, in this order, after the text that is asked for beside them.
+NAME need not be a function of the request. `tool_choice` still counts: `none` lets no call through,
+`tool` that function alone, `disable_parallel_tool_use` the first. The text of `call-raw` and `json`
+goes as far as a JSON object does, or to the last two of the next brackets that close: `]]`. Where
+the answer is not streamed, text that is no JSON object becomes {}.
+
+Directives stand in the last user message. If they lay no answer down, `say`, `call` and `call-raw`
+in the results of functions that came with it do: so a loop goes on for as many rounds as they say.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import Any
 
 import attrs
 
 from bridge.demo.faults import Fault
+from bridge.demo.parsing import read_object
+
+IN_RESULTS = frozenset({"say", "call", "call-raw"})
+"""What may be asked for in the results of functions."""
 
 _DIRECTIVE = re.compile(r"\[\[\s*([a-z-]+)(?:\s+(.*?))?\s*\]\]", re.DOTALL)
 _FAIL = re.compile(r"([45]\d\d)(?:\s+retry-after\s+(\d{1,6}(?:\.\d+)?))?(?:\s+(.+))?", re.DOTALL)
+_NAME = re.compile(r"\s+([\w.:/-]{1,256})(?=[\s{]|\]\])\s*")
+_CLOSING = re.compile(r"\s*\]\]")
+_LAST_CLOSING = re.compile(r"\]\](?!\])")
 _NUMBER = re.compile(r"\d{1,6}")
 _SECONDS = re.compile(r"\d{1,4}(?:\.\d{1,6})?")
 _WORDS_MAX = 100_000
 _SLOW_MAX = 3_600.0
 
 
+@attrs.frozen
+class Call:
+    """A call that is asked for.
+
+    `input` is an object, the text that is streamed for one, or None: made up from the schema.
+    """
+
+    name: str
+    input: dict[str, Any] | str | None = None
+
+
 @attrs.frozen(kw_only=True)
 class Directives:
     """What a user message asks of the demo, and the message without the asking.
 
-    At most one of `say`, `words` and `echo` shapes the answer, the first of them given.
+    At most one of `say`, `words`, `echo` and `json` shapes the answer, the first of them given;
+    `calls` may stand beside it.
     """
 
     faults: tuple[Fault, ...] = ()
     say: str | None = None
     words: int | None = None
     echo: bool = False
+    json: str | None = None
+    calls: tuple[Call, ...] = ()
     text: str = ""
 
     @property
     def shapes(self) -> bool:
         """Whether the answer itself is laid down."""
-        return self.say is not None or self.words is not None or self.echo
+        texts = (self.say, self.json)
+        return (
+            any(text is not None for text in (*texts, self.words)) or self.echo or bool(self.calls)
+        )
 
 
-def parse(text: str) -> Directives:
-    """Reads the directives in `text`; what is not well formed stays in the text."""
+def parse(text: str, known: Collection[str] | None = None) -> Directives:
+    """Reads the directives in `text`, of `known` words alone (None: all).
+
+    What is not well formed stays in the text.
+    """
     faults: list[Fault] = []
+    calls: list[Call] = []
     shape: Directives | None = None
+    left: list[str] = []
+    at = 0
+    while match := _DIRECTIVE.search(text, at):
+        found, end = (None, match.end()) if known and match[1] not in known else _read(match)
+        left.append(text[at : match.start() if found else end])
+        at = end
+        match found:
+            case Fault():
+                faults.append(found)
+            case Call():
+                calls.append(found)
+            case Directives():
+                shape = shape or found
+    said = "".join([*left, text[at:]]).strip()
+    return attrs.evolve(shape or Directives(), faults=tuple(faults), calls=tuple(calls), text=said)
 
-    def take(match: re.Match[str]) -> str:
-        nonlocal shape
-        word, rest = match[1], match[2] or ""
-        found = _shape(word, rest) or _fault(word, rest)
-        if found is None:
-            return match[0]
-        if isinstance(found, Fault):
-            faults.append(found)
-        else:
-            shape = shape or found
-        return ""
 
-    left = _DIRECTIVE.sub(take, text) if "[[" in text else text
-    return attrs.evolve(shape or Directives(), faults=tuple(faults), text=left.strip())
+def _read(match: re.Match[str]) -> tuple[Fault | Call | Directives | None, int]:
+    """What a directive asks for and where it ends; None when it is not well formed."""
+    word, rest = match[1], match[2] or ""
+    if word in {"call", "call-raw"}:
+        name = _NAME.match(match.string, match.end(1))
+        if name and (given := _input(match.string, name.end(), raw=word == "call-raw")):
+            return Call(name[1], given[0]), given[1]
+    elif word == "json" and rest:
+        said, end = _raw(match.string, match.start(2))
+        return Directives(json=said), end
+    return _shape(word, rest) or _fault(word, rest), match.end()
+
+
+def _input(text: str, start: int, *, raw: bool) -> tuple[dict[str, Any] | str | None, int] | None:
+    """A call's arguments from `start` on, and where the directive ends; None when malformed."""
+    if raw:
+        return _raw(text, start)
+    if closing := _CLOSING.match(text, start):
+        return None, closing.end()
+    return _object(text, start)
+
+
+def _object(text: str, start: int) -> tuple[dict[str, Any], int] | None:
+    try:
+        value, end = read_object(text, start)
+    except ValueError:
+        return None
+    closing = _CLOSING.match(text, end)
+    return (value, closing.end()) if closing else None
+
+
+def _raw(text: str, start: int) -> tuple[str, int]:
+    """The text from `start` on, of a directive that is known to be closed, and where it ends."""
+    if found := _object(text, start):
+        end = found[1]
+    else:
+        closing = _LAST_CLOSING.search(text, start)
+        end = closing.end() if closing else len(text)
+    return text[start : end - 2].rstrip(), end
 
 
 def _shape(word: str, rest: str) -> Directives | None:

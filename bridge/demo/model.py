@@ -49,30 +49,41 @@ def respond(conversation: Conversation) -> Reply:
 
 
 def _answer(conversation: Conversation) -> Reply:
-    if conversation.directives.shapes:
-        return _text(_shaped(conversation))
-    calls = functions.calls(conversation)
+    laid_down = _shaped(conversation)
+    calls = functions.asked(conversation)
+    if laid_down is None and not calls:
+        calls = functions.calls(conversation, _said(conversation))
     if calls:
-        return Reply(blocks=tuple(calls), stop_reason="tool_use")
+        blocks = _text(laid_down or "").blocks
+        return Reply(blocks=(*blocks, *calls), stop_reason="tool_use")
+    if laid_down is not None:
+        return _text(laid_down)
     asked = (conversation.body.get("output_config") or {}).get("format")
     if asked:
         words = hints(conversation.last)
         return _text(tokens.compact(fill(asked.get("schema"), words)))
+    return _text(_said(conversation))
+
+
+def _said(conversation: Conversation) -> str:
     said = _ordered(conversation) or _prose(conversation)
-    return _text(said.upper() if _UPPER.search(conversation.system) else said)
+    return said.upper() if _UPPER.search(conversation.system) else said
 
 
 def _text(said: str) -> Reply:
     return Reply(blocks=(reply.text(said),) if said else ())
 
 
-def _shaped(conversation: Conversation) -> str:
+def _shaped(conversation: Conversation) -> str | None:
+    """The words that a directive lays down, None when none does."""
     asked = conversation.directives
     if asked.say is not None:
         return asked.say
     if asked.words is not None:
         return " ".join(f"word{number}" for number in range(1, asked.words + 1))
-    return tokens.compact(conversation.canonical)
+    if asked.echo:
+        return tokens.compact(conversation.canonical)
+    return None if functions.answers_json(conversation) else asked.json
 
 
 def _ordered(conversation: Conversation) -> str | None:

@@ -1,4 +1,4 @@
-"""The bytes of a request body → a JSON value, as strictly as the API reads them."""
+"""JSON as strictly as the API reads it: the bytes of a request body, and an object in a text."""
 
 import json
 import math
@@ -14,7 +14,7 @@ def parse(raw: bytes) -> Any:
     """
     try:
         text = raw.decode()
-        value = json.loads(text, parse_constant=_constant, parse_float=_float)
+        value = _STRICT.decode(text)
         if "\\ud" in text or "\\uD" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -26,6 +26,18 @@ def parse(raw: bytes) -> Any:
     return value
 
 
+def read_object(text: str, start: int = 0) -> tuple[dict[str, Any], int]:
+    """The JSON object that begins at `start`, and where it ends; ValueError when none does."""
+    try:
+        value, end = _STRICT.raw_decode(text, start)
+        json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return value, end
+
+
 def _constant(name: str) -> NoReturn:
     raise ValueError(f"unexpected {name}")
 
@@ -35,3 +47,6 @@ def _float(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"number out of range: {text[:20]}")
     return value
+
+
+_STRICT = json.JSONDecoder(parse_constant=_constant, parse_float=_float)

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import attrs
 
 from bridge.demo import tokens
+from bridge.demo.parsing import read_object
 from bridge.demo.signature import sign
 
 StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal"]
@@ -14,7 +15,10 @@ Block = dict[str, Any]
 
 @attrs.frozen(kw_only=True)
 class Reply:
-    """Content blocks (text, thinking with its signature, tool_use) and the reason they end."""
+    """Content blocks (text, thinking with its signature, tool_use) and the reason they end.
+
+    The `input` of a tool_use is an object, or the text that is streamed for one, as it is.
+    """
 
     blocks: tuple[Block, ...]
     stop_reason: StopReason = "end_turn"
@@ -45,9 +49,22 @@ def thinking(thought: str) -> Block:
 def raw(block: Block) -> str:
     """What the deltas of a block add up to: its text, its thinking, or its input as JSON."""
     if block["type"] == "tool_use":
-        return tokens.compact(block["input"])
+        given = block["input"]
+        return given if isinstance(given, str) else tokens.compact(given)
     found: str = block[block["type"]]
     return found
+
+
+def whole(block: Block) -> Block:
+    """A block as one that is not streamed: the input of a call is an object, {} for broken text."""
+    given = block.get("input")
+    if not isinstance(given, str):
+        return block
+    try:
+        value, end = read_object(given)
+    except ValueError:
+        value, end = {}, len(given)
+    return {**block, "input": {} if given[end:].strip() else value}
 
 
 def deltas(block: Block) -> list[str]:
@@ -70,7 +87,7 @@ def stopped(reply: Reply, sequences: list[str]) -> Reply:
 
 
 def limited(reply: Reply, max_tokens: int) -> Reply:
-    """`reply` within `max_tokens`; a tool call that does not fit whole is left out."""
+    """`reply` within `max_tokens`; its last block may end in the middle, be it a call's input."""
     left = max_tokens
     kept: list[Block] = []
     for block in reply.blocks:
@@ -100,6 +117,8 @@ def cut(reply: Reply, after: int) -> Reply:
 
 
 def _shortened(block: Block, said: str) -> Block | None:
-    if not said or block["type"] == "tool_use":
+    if not said:
         return None
+    if block["type"] == "tool_use":
+        return {**block, "input": said}
     return text(said) if block["type"] == "text" else thinking(said)

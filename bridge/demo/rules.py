@@ -6,7 +6,7 @@ The wording follows the API's own messages, so that code which reads them can be
 import re
 from typing import Any
 
-from bridge.demo.catalogue import is_known
+from bridge.demo.catalogue import always_thinks, is_known
 from bridge.demo.checks import (
     array,
     boolean,
@@ -32,6 +32,7 @@ _FIELD_NAMES = (
 _FIELDS = frozenset(_FIELD_NAMES.split())
 _THINKING = ("enabled", "disabled", "adaptive", "between_tools")
 _CHOICES = ("auto", "any", "tool", "none")
+_FORCED = frozenset({"any", "tool"})
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _BUDGET_LEAST = 1_024
 _TOP_P_LEAST = 0.95
@@ -68,6 +69,8 @@ def check(body: object, *, counting: bool = False) -> dict[str, Any]:
     _thinking(request)
     if not is_known(model):
         raise ApiError.of(404, f"model: {model}")
+    if always_thinks(model):
+        _of_thinker(request)
     check_messages(request["messages"], model)
     _breakpoints(request)
     return request
@@ -212,8 +215,18 @@ def _beside_thinking(request: dict[str, Any]) -> None:
         raise invalid(
             "`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled"
         )
-    if (request.get("tool_choice") or {}).get("type") in {"any", "tool"}:
+    if (request.get("tool_choice") or {}).get("type") in _FORCED:
         raise invalid("Thinking may not be enabled when tool_choice forces tool use.")
+
+
+def _of_thinker(request: dict[str, Any]) -> None:
+    if (request.get("thinking") or {}).get("type") == "disabled":
+        raise invalid(
+            '"thinking.type.disabled" is not supported for this model. Use '
+            '"thinking.type.adaptive" and "output_config.effort" to control thinking behavior.'
+        )
+    if (request.get("tool_choice") or {}).get("type") in _FORCED:
+        raise invalid('tool_choice: type "tool" and "any" are not supported for this model.')
 
 
 def _breakpoints(request: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from bridge.demo.cache import InputUsage
-from bridge.demo.reply import Block, Reply, deltas
+from bridge.demo.reply import Block, Reply, deltas, whole
 
 _DELTA = {
     "text": ("text_delta", "text"),
@@ -47,7 +47,7 @@ def document(reply: Reply, envelope: Envelope) -> bytes:
     message = {
         **_message(envelope, ending["usage"]),
         **ending["delta"],
-        "content": list(reply.blocks),
+        "content": [whole(block) for block in reply.blocks],
     }
     if "context_management" in ending:
         message["context_management"] = ending["context_management"]

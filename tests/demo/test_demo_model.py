@@ -6,44 +6,28 @@ from typing import Any
 
 import jsonschema
 import pytest
-from demo_bodies import SCHEMA, assistant, call, encoded, image, result, text, user
+from demo_bodies import (
+    CITY,
+    SCHEMA,
+    ask,
+    assistant,
+    call,
+    encoded,
+    image,
+    result,
+    said,
+    text,
+    user,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.demo import canonical, rules, tokens
+from bridge.demo import canonical, tokens
 from bridge.demo.cache import PromptCache, measure
-from bridge.demo.conversation import read
 from bridge.demo.directives import parse
 from bridge.demo.faults import Fault
-from bridge.demo.model import respond
-from bridge.demo.reply import Reply
 from bridge.demo.reply import cut as cut_deltas
 from bridge.demo.schema_fill import fill, hints
-
-
-def ask(*messages: Any, **more: Any) -> Reply:
-    body = {"model": "claude-opus-5-5", "max_tokens": 4000, **more}
-    body["messages"] = [m if isinstance(m, dict) else user(m) for m in messages]
-    return respond(read(rules.check(body)))
-
-
-def said(reply: Reply) -> str:
-    return "".join(block.get("text", "") for block in reply.blocks)
-
-
-def calls(reply: Reply) -> list[tuple[str, Any]]:
-    return [(b["name"], b["input"]) for b in reply.blocks if b["type"] == "tool_use"]
-
-
-def tool(name: str, description: str = "", **properties: Any) -> dict[str, Any]:
-    schema = {"type": "object", "properties": properties, "required": list(properties)}
-    return {"name": name, "description": description, "input_schema": schema}
-
-
-CITY = {"type": "string"}
-WEATHER = tool("get_weather", "Get the current weather", city=CITY)
-CLOCK = tool("get_time", "Tell the time in a place", place=CITY)
-OWN = tool("StructuredOutput", "Final answer", answer=CITY, n={"type": "integer"})
 
 TELLS = [
     (["hello"], "demo model"),
@@ -114,51 +98,6 @@ def test_echo_is_the_canonical_conversation() -> None:
         "messages": [user([text("a")]), assistant([text("b")]), user([text("[[echo]]")])],
         "tools": [],
     }
-
-
-def test_a_function_that_fits_is_called() -> None:
-    reply = ask("What is the weather in Paris?", tools=[CLOCK, WEATHER])
-    assert calls(reply) == [("get_weather", {"city": "Paris"})]
-    assert reply.stop_reason == "tool_use"
-    again = ask("What is the weather in Paris?", tools=[CLOCK, WEATHER])
-    assert again.blocks[0]["id"] == reply.blocks[0]["id"]
-    assert again.blocks[0]["id"].startswith("toolu_")
-
-
-@pytest.mark.parametrize(
-    ("message", "more", "names"),
-    [
-        ("hello", {}, []),
-        ("hello", {"tool_choice": {"type": "any"}}, ["get_weather"]),
-        ("hello", {"tool_choice": {"type": "tool", "name": "get_time"}}, ["get_time"]),
-        ("weather?", {"tool_choice": {"type": "none"}}, []),
-        ("use get_time", {}, ["get_time"]),
-        ("weather and time, both", {}, ["get_weather", "get_time"]),
-        ("use two tools", {}, ["get_weather", "get_time"]),
-        (
-            "both weather and time",
-            {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}},
-            ["get_weather"],
-        ),
-        ("hello", {"tools": [WEATHER, OWN]}, ["StructuredOutput"]),
-        ("weather", {"tools": [WEATHER, OWN]}, ["get_weather"]),
-    ],
-)
-def test_which_functions_are_called(message: str, more: dict[str, Any], names: list[str]) -> None:
-    reply = ask(message, **{"tools": [WEATHER, CLOCK], **more})
-    assert [name for name, _ in calls(reply)] == names
-    ids = [block.get("id") for block in reply.blocks]
-    assert len(set(ids)) == len(ids)
-
-
-def test_after_the_results_only_the_structured_answer_is_owed() -> None:
-    asked = {"type": "tool_use", "id": "t1", "name": "get_weather", "input": {}}
-    turns = ["weather in Oslo, 7", assistant([asked]), user([result()])]
-    assert "get_weather returned: ok" in said(ask(*turns, tools=[WEATHER]))
-    reply = ask(*turns, tools=[WEATHER, OWN])
-    assert [name for name, _ in calls(reply)] == ["StructuredOutput"]
-    done = [*turns, assistant(list(reply.blocks)), user([result(reply.blocks[0]["id"])])]
-    assert not calls(ask(*done, tools=[WEATHER, OWN]))
 
 
 def test_output_format_is_filled() -> None:
@@ -307,7 +246,6 @@ def test_limits() -> None:
     stopped = ask("[[words 50]]", stop_sequences=["word9", "word4"])
     assert (stopped.stop_reason, stopped.stop_sequence) == ("stop_sequence", "word4")
     assert said(stopped) == "word1 word2 word3 "
-    assert not calls(ask("weather", tools=[WEATHER], max_tokens=1))
     assert said(cut_deltas(ask("[[words 50]]"), 2)) == "word1 word2"
 
 

@@ -78,6 +78,18 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (thinking(top_p=0.9), "`top_p` must be greater than or equal to 0.95"),
     (thinking(tools=[TOOL], tool_choice={"type": "any"}), "Thinking may not be enabled"),
     (thinking(tools=[TOOL], tool_choice={"type": "tool", "name": "f"}), "Thinking may not be"),
+    *[
+        row
+        for model in (NEW, "claude-sonnet-5-5", "claude-fable-5-2")
+        for row in (
+            ({"model": model, "thinking": {"type": "disabled"}}, '"thinking.type.disabled" is not'),
+            (tools(TOOL, model=model, tool_choice={"type": "any"}), "are not supported for this"),
+            (
+                tools(TOOL, model=model, tool_choice={"type": "tool", "name": "f"}),
+                'tool_choice: type "tool" and "any" are not supported for this model.',
+            ),
+        )
+    ],
     # roles and emptiness
     (messages(assistant("hi"), HI), "messages.0: first message must use the"),
     (messages({"role": "system", "content": "x"}, HI), "messages.0: first message must use the"),
@@ -158,6 +170,12 @@ ACCEPTED: list[dict[str, Any]] = [
     {"thinking": {"type": "adaptive", "display": "updates"}, "metadata": {"user_id": "{}"}},
     {"context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}},
     thinking(top_p=0.95, temperature=1),
+    *[
+        tools(TOOL, model=model, thinking={"type": "disabled"}, tool_choice={"type": "any"})
+        for model in (OLD, "claude-haiku-4-5", "claude-haiku-5-5")
+    ],
+    tools(TOOL, tool_choice={"type": "auto", "disable_parallel_tool_use": True}),
+    tools(TOOL, tool_choice={"type": "none"}, thinking={"type": "adaptive"}),
     messages(HI, {"role": "system", "content": [], "output_config": {"effort": "low"}}),
     messages(HI, {"role": "system", "content": "x"}, assistant("a"), HI),
     messages(HI, HI, assistant("a"), assistant("b"), HI),

@@ -125,6 +125,38 @@ async def test_faults_in_a_stream(
     assert up.requests[0].state == state
 
 
+CALLS = [
+    ('[[call f {"city": "New York"}]]', ['{"city"', ':"New', ' York"}'], {"city": "New York"}),
+    ('[[call-raw f {"a" : 1}]]', ['{"a"', " :", " 1}"], {"a": 1}),
+    ("[[call-raw f {a: 1]]", ["{a:", " 1"], {}),
+    ("[[call-raw f [1]]]", ["[1]"], {}),
+    ('[[call-raw f {"a": 1} 2]]', ['{"a"', ":", " 1}", " 2"], {}),
+    ("[[call-raw f]]", [], {}),
+    ("[[call f {}]]", ["{}"], {}),
+    ('[[cut 2]] [[call f {"city": "New York"}]]', ['{"city"', ':"New'], {}),
+]
+
+
+@pytest.mark.parametrize(("words", "pieces", "whole"), CALLS, ids=[row[0] for row in CALLS])
+async def test_a_call_and_its_arguments(
+    http: aiohttp.ClientSession, words: str, pieces: list[str], whole: Any
+) -> None:
+    body = asking(words)
+    async with http.post("/v1/messages", json={**body, "stream": True}) as response:
+        found, _ = await read_events(response)
+    start = next(event for event in found if event["type"] == "content_block_start")
+    assert start["content_block"]["name"] == "f"
+    assert start["content_block"]["input"] == {}
+    sent = [event["delta"] for event in found if event["type"] == "content_block_delta"]
+    assert sent == [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
+    ending = "max_tokens" if "cut" in words else "tool_use"
+    assert found[-2]["delta"]["stop_reason"] == ending
+    async with http.post("/v1/messages", json=body) as response:
+        answer = await response.json()
+    assert answer["content"] == [{**start["content_block"], "input": whole}]
+    assert answer["stop_reason"] == ending
+
+
 async def test_refusal(http: aiohttp.ClientSession) -> None:
     async with http.post("/v1/messages", json=asking("[[refuse]]", stream=True)) as response:
         found, _ = await read_events(response)
