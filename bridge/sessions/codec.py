@@ -1,7 +1,7 @@
-"""Core messages ↔ JSON values, for a store. Not the wire: this is read back by us alone."""
+"""Core values ↔ JSON, for a store. Not the wire: this is read back by us alone."""
 
 import json
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cattrs import Converter
 from cattrs.strategies import configure_tagged_union
@@ -33,15 +33,17 @@ _TAGS = {
 
 def _converter() -> Converter:
     made = Converter(forbid_extra_keys=True, omit_if_default=True)
-    configure_tagged_union(Part, made, tag_generator=_TAGS.__getitem__, tag_name="type")
-    configure_tagged_union(
-        ResultPart,
-        made,
-        tag_generator=_TAGS.__getitem__,
-        tag_name="type",
-        default=Text,  # as which they were all written once
+    _tag(made, ResultPart)  # before what holds it, or it is not tagged in there
+    tagged = made.get_structure_hook(ResultPart)
+    made.register_structure_hook(  # once there were only texts in a result, without a tag
+        ResultPart, lambda raw, kind: tagged({"type": "text", **raw}, kind)
     )
+    _tag(made, Part)
     return made
+
+
+def _tag(converter: Converter, union: Any) -> None:
+    configure_tagged_union(union, converter, tag_generator=_TAGS.__getitem__, tag_name="type")
 
 
 _CONVERTER = _converter()

@@ -14,7 +14,7 @@ from attrs import define, evolve, field, frozen
 from bridge.core.conversation import Message, Role, Turn
 from bridge.core.errors import InvalidRequest, SessionDeleted, StorageFault
 from bridge.core.events import Event, Usage
-from bridge.core.rules import check_conversation
+from bridge.core.rules import check_conversation, check_tool_choice
 from bridge.sessions.entries import DELETED_BEFORE, Entries, Entry, Holder, Limits
 from bridge.sessions.exchange import DELETED, Exchange
 from bridge.sessions.merging import Merged, merge
@@ -99,29 +99,21 @@ class SessionManager:
             if not self._entries.has(entry):  # deleted between the place's coming and this step
                 raise SessionDeleted(DELETED_BEFORE)
             merged = merge(entry.session.messages, turn.messages)
-            check_conversation(merged.messages)
-            size = size_of(merged.messages, turn.system or entry.session.system)
+            whole = _whole(entry.session, turn, merged)
+            size = size_of(whole.messages, whole.system, whole.tools)
             self._entries.check_room(
                 [other for other in self._entries.of(key.owner) if other is not entry],
-                messages=len(merged.messages) + 1,
+                messages=len(whole.messages) + 1,
                 size=size,
             )
             entry.expected = size
-            exchange = entry.exchange = self._exchange(entry, turn, merged)
+            exchange = entry.exchange = self._exchange(entry, whole, merged)
             yield exchange
         finally:
             if exchange is None or exchange.committing is None:  # else the commit leaves
                 self._leave(entry)
 
-    def _exchange(self, entry: Entry, turn: Turn, merged: Merged) -> Exchange:
-        session = entry.session
-        whole = evolve(
-            turn,
-            messages=merged.messages,
-            system=turn.system or session.system,
-            model=turn.model or session.model,
-        )
-
+    def _exchange(self, entry: Entry, whole: Turn, merged: Merged) -> Exchange:
         async def commit(turn: Turn, answer: Message, usage: Usage) -> None:
             await self._commit(entry, merged, turn, answer, usage)
 
@@ -136,9 +128,10 @@ class SessionManager:
             last_accessed=self.clock(),
             messages=messages,
             system=turn.system,
+            tools=turn.tools,
             model=turn.model,
             usage=entry.session.usage + usage,
-            size=size_of(messages, turn.system),
+            size=size_of(messages, turn.system, turn.tools),
         )
         try:
             if not self._entries.has(entry):  # or the store would have it for ever
@@ -204,7 +197,7 @@ class SessionManager:
                 param="session_id",
                 code="session_exists",
             )
-        size = size_of(history, source.system)
+        size = size_of(history, source.system, source.tools)
         own = self._entries.of(key.owner)
         self._entries.check_place(key.owner, forked)
         self._entries.check_room(own, forked, messages=len(history), size=size)
@@ -212,7 +205,12 @@ class SessionManager:
         self._entries.end(over)
         entry = self._entries.add(target)
         entry.session = evolve(
-            entry.session, messages=history, system=source.system, model=source.model, size=size
+            entry.session,
+            messages=history,
+            system=source.system,
+            tools=source.tools,
+            model=source.model,
+            size=size,
         )
         entry.committed = True
         await entry.line.enter(0)  # at once, it is new: a turn on it waits until it is saved
@@ -262,6 +260,23 @@ class SessionManager:
                 "Done in memory, but it could not be stored: after a restart of the server it will "
                 "be as it was. The server's log says why."
             ) from None
+
+
+def _whole(session: Session, turn: Turn, merged: Merged) -> Turn:
+    """The turn with what its session has for it: the conversation, and what was not sent anew.
+
+    Raises :class:`InvalidRequest` for one that no model can be asked.
+    """
+    whole = evolve(
+        turn,
+        messages=merged.messages,
+        system=turn.system or session.system,
+        tools=turn.tools or session.tools,
+        model=turn.model or session.model,
+    )
+    check_conversation(whole.messages)
+    check_tool_choice(whole.tools, whole.tool_choice)
+    return whole
 
 
 def _beginning(source: Session, count: int | None) -> tuple[Message, ...]:

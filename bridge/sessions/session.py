@@ -1,5 +1,6 @@
 """A session as a value: a conversation's history, and what is told about it."""
 
+import json
 import re
 from collections.abc import Sequence
 from enum import StrEnum
@@ -8,7 +9,15 @@ from typing import Any
 
 from attrs import field, frozen
 
-from bridge.core.conversation import LinkedImage, Message, Text, Thinking, ToolCall, ToolResult
+from bridge.core.conversation import (
+    LinkedImage,
+    Message,
+    Text,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolResult,
+)
 from bridge.core.errors import InvalidRequest
 from bridge.core.events import Usage
 
@@ -41,8 +50,9 @@ class SessionKey:
 class Session:
     """A conversation as far as it has come. Times are in seconds since 1970.
 
-    ``model`` is the name that the last turn asked for, None for the default; ``usage`` the sum of
-    all turns; ``size`` about the bytes that it takes in memory.
+    ``tools`` are the functions that were offered last; ``model`` is the name that the last turn
+    asked for, None for the default; ``usage`` the sum of all turns; ``size`` about the bytes that
+    it takes in memory.
     """
 
     key: SessionKey
@@ -50,6 +60,7 @@ class Session:
     last_accessed: float
     messages: tuple[Message, ...] = ()
     system: tuple[str, ...] = ()
+    tools: tuple[Tool, ...] = ()
     model: str | None = None
     usage: Usage = field(factory=Usage)
     size: int = field(default=0, eq=False)
@@ -79,10 +90,12 @@ def check_id(session_id: str, param: str) -> str:
     return session_id
 
 
-def size_of(messages: Sequence[Message], system: Sequence[str] = ()) -> int:
-    """About how many bytes a history takes in memory."""
+def size_of(
+    messages: Sequence[Message], system: Sequence[str] = (), tools: Sequence[Tool] = ()
+) -> int:
+    """About how many bytes a history takes in memory, with what stands before it."""
     said = sum(MESSAGE_BYTES + sum(_size(part) for part in m.parts) for m in messages)
-    return said + sum(getsizeof(text) for text in system)
+    return said + sum(getsizeof(text) for text in system) + sum(_size(tool) for tool in tools)
 
 
 def _size(part: Any) -> int:
@@ -97,5 +110,7 @@ def _size(part: Any) -> int:
             return sum(_size(piece) for piece in part.content)
         case LinkedImage():
             return getsizeof(part.url)
+        case Tool():
+            return getsizeof(json.dumps(part.schema)) + getsizeof(part.description or "")
         case _:
             return getsizeof(part.data)

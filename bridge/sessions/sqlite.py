@@ -11,18 +11,21 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import aiosqlite
 from attrs import define, field
 
-from bridge.core.conversation import Message
+from bridge.core.conversation import Message, Tool
 from bridge.core.events import Usage
 from bridge.sessions.codec import dump, load
 from bridge.sessions.session import Session, SessionKey, size_of
 from bridge.sessions.store import StoreError
 
 APPLICATION_ID = 0x62726467  # "brdg", in the header of our files
-VERSION = 1
+VERSION = 2
+
+_TOOLS = "tools BLOB NOT NULL DEFAULT x'5b5d'"  # an empty list
 
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
@@ -35,6 +38,7 @@ CREATE TABLE sessions (
     model TEXT,
     system BLOB NOT NULL,
     usage BLOB NOT NULL,
+    {_TOOLS},
     UNIQUE (owner, id)
 );
 CREATE TABLE messages (
@@ -48,6 +52,9 @@ PRAGMA user_version = {VERSION};
 COMMIT;
 """
 
+_STEPS = {1: f"ALTER TABLE sessions ADD COLUMN {_TOOLS}"}
+"""What makes a file of a version one of the next."""
+
 _PRAGMAS = (
     "locking_mode = EXCLUSIVE",
     "journal_mode = WAL",
@@ -60,7 +67,7 @@ _Write = Callable[[aiosqlite.Connection], Awaitable[None]]
 
 
 async def open_sqlite(path: Path) -> "SqliteStore":
-    """Open a file of sessions, or make it.
+    """Open a file of sessions, or make it; one of an earlier version becomes one of this.
 
     Raises :class:`StoreError` for a file that is not ours, is damaged, is of a later version, is in
     use, or can't be made; such a file is left as it is.
@@ -83,13 +90,29 @@ async def open_sqlite(path: Path) -> "SqliteStore":
         await db.execute("COMMIT")
         if (damage := await _one(db, "PRAGMA quick_check(1)")) != "ok":
             raise StoreError(f"{path} is damaged: {' '.join(str(damage).split())}. {_ADVICE}")
+        store = SqliteStore(path, db)
+        await _take_over(store, db)
     except sqlite3.Error as error:
         await db.close()
         raise _unusable(path, error) from None
     except BaseException:
         await db.close()
         raise
-    return SqliteStore(path, db)
+    return store
+
+
+async def _take_over(store: "SqliteStore", db: aiosqlite.Connection) -> None:
+    """Make a file one of this version, unless what is in it can't be read: all of it or nothing."""
+    found = await _one(db, "PRAGMA user_version")
+    steps = [step for version, step in _STEPS.items() if version >= found]
+    if not steps:
+        return
+    await db.execute("BEGIN IMMEDIATE")  # which ends undone with the connection, if a step fails
+    for step in steps:
+        await db.execute(step)
+    await store.load()
+    await db.execute(f"PRAGMA user_version = {VERSION}")
+    await db.execute("COMMIT")
 
 
 _ADVICE = "It was left as it is: move it away, or name another one with --session-store."
@@ -110,10 +133,10 @@ def _check(path: Path) -> None:
         return
     if application != APPLICATION_ID:
         raise StoreError(f"{path} is a database of some other program. {_ADVICE}")
-    if version != VERSION:
+    if not 1 <= version <= VERSION:
         raise StoreError(
             f"{path} was written by another version of this server (format {version}, this one "
-            f"reads {VERSION}). {_ADVICE}"
+            f"reads up to {VERSION}). {_ADVICE}"
         )
 
 
@@ -128,7 +151,7 @@ async def _empty_log(db: aiosqlite.Connection) -> None:
     await _one(db, "PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-async def _one(db: aiosqlite.Connection, query: str, values: Sequence[object] = ()) -> object:
+async def _one(db: aiosqlite.Connection, query: str, values: Sequence[object] = ()) -> Any:
     async with db.execute(query, values) as cursor:
         row = await cursor.fetchone()
     return None if row is None else row[0]
@@ -158,24 +181,25 @@ class SqliteStore:
             async for number, message in cursor:
                 messages.setdefault(number, []).append(load(message, Message))
         query = (
-            "SELECT number, owner, id, created_at, last_accessed, model, system, usage "
+            "SELECT number, owner, id, created_at, last_accessed, model, system, usage, tools "
             "FROM sessions ORDER BY last_accessed"
         )
         sessions = []
         async with self._db.execute(query) as cursor:
-            async for number, owner, session_id, created, accessed, model, system, usage in cursor:
+            async for number, owner, id_, created, accessed, model, system, usage, tools in cursor:
                 history = tuple(messages.pop(number, ()))
-                texts = load(system, tuple[str, ...])
+                texts, functions = load(system, tuple[str, ...]), load(tools, tuple[Tool, ...])
                 sessions.append(
                     Session(
-                        key=SessionKey(owner=owner, id=session_id),
+                        key=SessionKey(owner=owner, id=id_),
                         created_at=created,
                         last_accessed=accessed,
                         messages=history,
                         system=texts,
+                        tools=functions,
                         model=model,
                         usage=load(usage, Usage),
-                        size=size_of(history, texts),
+                        size=size_of(history, texts, functions),
                     )
                 )
         return sessions
@@ -189,10 +213,12 @@ class SqliteStore:
 
         async def write(db: aiosqlite.Connection) -> None:
             await db.execute(
-                "INSERT INTO sessions (owner, id, created_at, last_accessed, model, system, usage) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (owner, id) DO UPDATE SET "
+                "INSERT INTO sessions "
+                "(owner, id, created_at, last_accessed, model, system, usage, tools) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (owner, id) DO UPDATE SET "
                 "created_at = excluded.created_at, last_accessed = excluded.last_accessed, "
-                "model = excluded.model, system = excluded.system, usage = excluded.usage",
+                "model = excluded.model, system = excluded.system, usage = excluded.usage, "
+                "tools = excluded.tools",
                 (
                     *key,
                     session.created_at,
@@ -200,6 +226,7 @@ class SqliteStore:
                     session.model,
                     dump(session.system, tuple[str, ...]),
                     dump(session.usage, Usage),
+                    dump(session.tools, tuple[Tool, ...]),
                 ),
             )
             query = "SELECT number FROM sessions WHERE owner = ? AND id = ?"

@@ -10,12 +10,15 @@ from attrs import define, field, frozen
 from hypothesis import strategies as st
 
 from bridge.core.conversation import (
+    Image,
+    LinkedImage,
     Message,
     Part,
     RedactedThinking,
     Role,
     Text,
     Thinking,
+    Tool,
     ToolCall,
     ToolResult,
     Turn,
@@ -55,8 +58,8 @@ def thinking(*words: str) -> Message:
     return Message(role=Role.ASSISTANT, parts=thoughts + answer(*words).parts)
 
 
-def calling(*ids: str, text: str = "") -> Message:
-    calls = tuple(ToolCall(id=id_, name="look", arguments={"at": id_}) for id_ in ids)
+def calling(*ids: str, text: str = "", name: str = "look") -> Message:
+    calls = tuple(ToolCall(id=id_, name=name, arguments={"at": id_}) for id_ in ids)
     return Message(role=Role.ASSISTANT, parts=(answer(text).parts if text else ()) + calls)
 
 
@@ -67,6 +70,25 @@ def result(*ids: str) -> Message:
     )
 
 
+def joined(*messages: Message) -> Message:
+    """One message of all their parts."""
+    parts = tuple(part for message in messages for part in message.parts)
+    return Message(role=messages[0].role, parts=parts)
+
+
+def named_result(*names: str) -> Message:
+    """As a client gives them that knows no ids."""
+    found = (Text(text="found"),)
+    return Message(
+        role=Role.USER,
+        parts=tuple(ToolResult(call_id="", name=name, content=found) for name in names),
+    )
+
+
+def tool(name: str = "look", **more: Any) -> Tool:
+    return Tool(name=name, schema={"type": "object", "properties": {"at": {}}}, **more)
+
+
 # -- any messages ---------------------------------------------------------------------------------
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=8)
@@ -74,6 +96,11 @@ any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | any_text,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3),
     max_leaves=5,
+)
+any_result_part = st.one_of(
+    st.builds(Text, text=any_text),
+    st.builds(Image, media_type=any_text, data=any_text),
+    st.builds(LinkedImage, url=any_text),
 )
 any_part = st.one_of(
     st.builds(Text, text=any_text),
@@ -88,7 +115,7 @@ any_part = st.one_of(
     st.builds(
         ToolResult,
         call_id=any_text,
-        content=st.lists(st.builds(Text, text=any_text), max_size=2).map(tuple),
+        content=st.lists(any_result_part, max_size=2).map(tuple),
         is_error=st.booleans(),
     ),
 )
@@ -97,6 +124,13 @@ any_message = st.builds(
     role=st.sampled_from(Role),
     parts=st.lists(any_part, max_size=4).map(tuple),
     model=st.none() | any_text,
+)
+any_tool = st.builds(
+    Tool,
+    name=any_text,
+    schema=st.dictionaries(any_text, any_json, max_size=3),
+    description=st.none() | any_text,
+    strict=st.booleans(),
 )
 
 # -- a runner -------------------------------------------------------------------------------------

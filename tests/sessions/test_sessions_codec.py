@@ -1,13 +1,23 @@
 """What a store writes, it reads again."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from session_bench import answer, any_message, any_text, thinking, user
+from session_bench import answer, any_message, any_text, any_tool, result, thinking, user
 
-from bridge.core.conversation import Message, Role, Text, ToolCall
+from bridge.core.conversation import (
+    Image,
+    LinkedImage,
+    Message,
+    Role,
+    Text,
+    Tool,
+    ToolCall,
+    ToolResult,
+)
 from bridge.core.events import Usage
 from bridge.sessions.codec import dump, load
 
@@ -33,6 +43,14 @@ def test_any_other_value_of_a_session(texts: tuple[str, ...], usage: Usage) -> N
     assert load(dump(usage, Usage), Usage) == usage
 
 
+@steady
+@given(st.lists(any_tool, max_size=3).map(tuple))
+def test_any_functions_are_read_as_they_were_written(tools: tuple[Tool, ...]) -> None:
+    again = load(dump(tools, tuple[Tool, ...]), tuple[Tool, ...])
+    assert again == tools
+    assert repr(again) == repr(tools), "1 is not True, and the order of keys is the model's matter"
+
+
 WRITTEN = {
     "a-text": (user("hi"), {"role": "user", "parts": [{"type": "text", "text": "hi"}]}),
     "a-model": (
@@ -42,6 +60,32 @@ WRITTEN = {
     "a-call": (
         Message(role=Role.ASSISTANT, parts=(ToolCall(id="c", name="f", arguments={"a": [1]}),)),
         {"role": "assistant", "parts": [{"type": "tool_call", "id": "c", "name": "f", "arguments": {"a": [1]}}]},
+    ),
+    "results": (
+        Message(role=Role.USER, parts=(ToolResult(call_id="c", content=(Text(text="x"),)), ToolResult(call_id="d", content=(), is_error=True))),
+        {
+            "role": "user",
+            "parts": [
+                {"type": "tool_result", "call_id": "c", "content": [{"type": "text", "text": "x"}]},
+                {"type": "tool_result", "call_id": "d", "content": [], "is_error": True},
+            ],
+        },
+    ),
+    "a-result-with-pictures": (
+        Message(role=Role.USER, parts=(ToolResult(call_id="c", content=(Image(media_type="image/png", data="AAAA"), LinkedImage(url="https://x"))),)),
+        {
+            "role": "user",
+            "parts": [
+                {
+                    "type": "tool_result",
+                    "call_id": "c",
+                    "content": [
+                        {"type": "image", "media_type": "image/png", "data": "AAAA"},
+                        {"type": "linked_image", "url": "https://x"},
+                    ],
+                }
+            ],
+        },
     ),
     "thoughts": (
         thinking("hi"),
@@ -61,6 +105,33 @@ WRITTEN = {
 def test_the_format_of_files_that_are_out_there(message: Message, written: object) -> None:
     assert json.loads(dump(message, Message)) == written
     assert load(json.dumps(written).encode(), Message) == message
+
+
+def test_results_of_files_from_before_there_were_pictures() -> None:
+    written = b'{"role":"user","parts":[{"type":"tool_result","call_id":"c","content":[{"text":"found"}]}]}'
+    assert load(written, Message) == result("c")
+
+
+FUNCTION = {"name": "f", "schema": {"type": "object", "properties": {"b": {}, "a": {}}}}
+TOOLS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "plain": ({}, {}),
+    "described": ({"description": "é"}, {"description": "é"}),
+    "strict": ({"strict": True}, {"strict": True}),
+}
+
+
+@pytest.mark.parametrize(("more", "written"), TOOLS.values(), ids=TOOLS)
+def test_the_format_of_functions(more: dict[str, Any], written: dict[str, Any]) -> None:
+    tools = (Tool(**FUNCTION, **more),)
+    raw = dump(tools, tuple[Tool, ...])
+    assert json.loads(raw) == [{**FUNCTION, **written}]
+    assert load(json.dumps([{**FUNCTION, **written}]).encode(), tuple[Tool, ...]) == tools
+
+
+@pytest.mark.parametrize("raw", [b"5", b"[5]", b'[{"name":"f"}]', b'[{"name":"f","schema":5}]'])
+def test_functions_that_were_not_written_by_us_are_not_read(raw: bytes) -> None:
+    with pytest.raises(Exception):  # noqa: B017 - cattrs and json have many
+        load(raw, tuple[Tool, ...])
 
 
 NOT_OURS = [

@@ -18,17 +18,20 @@ from session_bench import (
     answer,
     asked,
     bench,
+    calling,
     finishing,
+    joined,
     key,
+    result,
     settle,
     stored,
     user,
 )
 
-from bridge.core.conversation import Message, Turn
-from bridge.core.errors import SessionDeleted, SessionLimit, SessionNotFound
+from bridge.core.conversation import Message, ToolCall, ToolResult, Turn
+from bridge.core.errors import InvalidRequest, SessionDeleted, SessionLimit, SessionNotFound
 from bridge.core.events import Event, FinishReason, TurnFailed
-from bridge.sessions.manager import SessionManager
+from bridge.sessions.manager import SessionManager, State
 from bridge.sessions.sqlite import open_sqlite
 from bridge.sessions.store import SessionStore
 
@@ -44,6 +47,7 @@ class Asking:
 
     name: Name
     words: str
+    message: Message
     end: "asyncio.Future[str]"
     task: "asyncio.Task[None] | None" = None
     expected: tuple[Message, ...] | None = None
@@ -58,7 +62,7 @@ class PuppetRunner(FakeRunner):
     askings: dict[str, Asking] = field(factory=dict)
 
     async def run(self, turn: Turn) -> AsyncGenerator[Event]:
-        words = turn.messages[-1].parts[0].text
+        words = turn.messages[-1].parts[-1].text
         asking = self.askings[words]
         asking.seen = turn.messages
         yield STARTED
@@ -68,9 +72,21 @@ class PuppetRunner(FakeRunner):
             case "refuse":
                 for event in finishing(answer("no"), FinishReason.REFUSAL)[1:]:
                     yield event
-            case _:
-                for event in finishing(answer(f"re: {words}"))[1:]:
+            case how:
+                for event in finishing(ENDS[how](words))[1:]:
                     yield event
+
+
+ENDS = {
+    "finish": lambda words: answer(f"re: {words}"),
+    "call": lambda words: calling(f"first-{words}", f"second-{words}"),
+}
+
+
+def waiting(messages: tuple[Message, ...]) -> list[str]:
+    """The ids of the calls that a conversation ends with."""
+    parts = messages[-1].parts if messages else ()
+    return [part.id for part in parts if isinstance(part, ToolCall)]
 
 
 @define
@@ -81,10 +97,11 @@ class World:
     runner: PuppetRunner
     clock: Clock
 
-    def ask(self, name: Name) -> Asking:
+    def ask(self, name: Name, *results: str) -> Asking:
         words = f"u{len(self.runner.askings)}"
+        message = joined(result(*results), user(words))
         end = asyncio.get_running_loop().create_future()
-        asking = self.runner.askings[words] = Asking(name, words, end)
+        asking = self.runner.askings[words] = Asking(name, words, message, end)
         asking.task = asyncio.create_task(self._ask(asking))
         return asking
 
@@ -93,12 +110,17 @@ class World:
         asking.fate = "cancelled"
         try:
             async with (
-                self.manager.enter(asked(asking.words, named=id_, owner=owner)) as exchange,
+                self.manager.enter(asked(asking.message, named=id_, owner=owner)) as exchange,
                 contextlib.aclosing(exchange.events()) as events,
             ):
                 last = [event async for event in events][-1]
         except SessionDeleted:
             asking.fate = "deleted"
+            return
+        except SessionLimit:
+            raise
+        except InvalidRequest:
+            asking.fate = "bad"
             return
         asking.fate = "finished"
         if isinstance(last, TurnFailed):
@@ -114,7 +136,11 @@ def world(store: SessionStore | None = None, **limits: Any) -> World:
 names = st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from(["s", "t"]))
 steps = st.one_of(
     st.tuples(st.just("ask"), names),
-    st.tuples(st.sampled_from(["finish", "finish", "fail", "refuse", "leave"]), st.integers(0, 3)),
+    st.tuples(st.just("results"), names, st.sampled_from([1, 2, 2, 2])),
+    st.tuples(
+        st.sampled_from(["finish", "finish", "call", "call", "fail", "refuse", "leave"]),
+        st.integers(0, 3),
+    ),
     st.tuples(st.just("delete"), names),
     st.tuples(st.just("delete_all"), st.sampled_from(["ann", "bob"])),
     st.tuples(st.just("pass"), st.sampled_from([1.0, TTL / 2, TTL])),
@@ -144,23 +170,35 @@ class Model:
         plain = self.sessions.setdefault(asking.name, Plain())
         plain.line.append(asking)
         if len(plain.line) == 1:
-            asking.expected = (*plain.messages, user(asking.words))
+            self.begin(asking.name)
+
+    def begin(self, name: Name) -> None:
+        """The first in the line runs, if it has the results of all calls and no others."""
+        plain = self.sessions[name]
+        while plain.line:
+            asking = plain.line[0]
+            results = [p.call_id for p in asking.message.parts if isinstance(p, ToolResult)]
+            if results == waiting(plain.messages):
+                asking.expected = (*plain.messages, asking.message)
+                return
+            self.fates[asking.words] = "bad"
+            plain.line.remove(asking)
+            plain.used = self.clock.now
+        if not plain.messages:
+            del self.sessions[name]
 
     def end(self, asking: Asking, how: str) -> None:
         plain = self.sessions[asking.name]
         first = plain.line[0] is asking
         plain.line.remove(asking)
-        self.fates[asking.words] = how
+        self.fates[asking.words] = "finished" if how in ENDS else how
         if not first:
             return
-        if how == "finished":
+        if how in ENDS:
             assert asking.expected is not None
-            plain.messages = (*asking.expected, answer(f"re: {asking.words}"))
+            plain.messages = (*asking.expected, ENDS[how](asking.words))
         plain.used = self.clock.now
-        if plain.line:
-            plain.line[0].expected = (*plain.messages, user(plain.line[0].words))
-        elif not plain.messages:
-            del self.sessions[asking.name]
+        self.begin(asking.name)
 
     def delete(self, name: Name) -> bool:
         self.expire()
@@ -180,10 +218,13 @@ class Model:
         return asking[index % len(asking)] if asking else None
 
 
-async def play(step: tuple[str, Any], world: World, model: Model) -> None:
+async def play(step: tuple[Any, ...], world: World, model: Model) -> None:
     match step:
         case "ask", name:
             model.ask(world.ask(name))
+        case "results", name, count:
+            there = model.sessions.get(name, Plain())
+            model.ask(world.ask(name, *waiting(there.messages)[:count]))
         case "delete", (owner, id_):
             there = model.delete((owner, id_))
             with contextlib.nullcontext() if there else pytest.raises(SessionNotFound):
@@ -202,17 +243,20 @@ async def play(step: tuple[str, Any], world: World, model: Model) -> None:
                 model.end(asking, "cancelled")
             elif asking.expected is not None:
                 asking.end.set_result(how)
-                model.end(
-                    asking,
-                    "finished" if how == "finish" else "refused" if how == "refuse" else "failed",
-                )
+                model.end(asking, {"refuse": "refused", "fail": "failed"}.get(how, how))
 
 
 def check(world: World, model: Model) -> None:
     model.expire()
     for owner in ("ann", "bob"):
-        there = {seen.session.key.id: seen.session.messages for seen in world.manager.list(owner)}
-        assert there == {id_: p.messages for (o, id_), p in model.sessions.items() if o == owner}
+        seen = {seen.session.key.id: seen for seen in world.manager.list(owner)}
+        own = {id_: plain for (o, id_), plain in model.sessions.items() if o == owner}
+        assert {id_: one.session.messages for id_, one in seen.items()} == {
+            id_: plain.messages for id_, plain in own.items()
+        }
+        for id_, plain in own.items():
+            idle = State.WAITING if waiting(plain.messages) else State.PARKED
+            assert seen[id_].state is (State.BUSY if plain.line else idle)
     for asking in world.runner.askings.values():
         assert asking.seen == asking.expected
         fate = model.fates.get(asking.words)
@@ -223,7 +267,7 @@ def check(world: World, model: Model) -> None:
 @settings(steady, max_examples=200)
 @given(st.lists(steps, min_size=8, max_size=30))
 async def test_any_sequence_of_steps_is_that_of_plain_lists(
-    sequence: list[tuple[str, Any]],
+    sequence: list[tuple[Any, ...]],
 ) -> None:
     w = world()
     model = Model(w.clock)

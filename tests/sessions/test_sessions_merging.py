@@ -1,9 +1,20 @@
 """What a client sends and what is stored become one conversation."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from session_bench import answer, any_message, calling, result, thinking, user
+from session_bench import (
+    answer,
+    any_message,
+    calling,
+    joined,
+    named_result,
+    result,
+    thinking,
+    user,
+)
 
 from bridge.core.conversation import Message, Role, Text, ToolCall, ToolResult
 from bridge.core.errors import InvalidRequest
@@ -15,6 +26,13 @@ CREATED, CONTINUED, REPLACED = Outcome.CREATED, Outcome.CONTINUED, Outcome.REPLA
 U1, A1, U2, A2, U3 = user("u1"), answer("a1"), user("u2"), answer("a2"), user("u3")
 T1 = thinking("a", "1")  # a client sees of it what it sees of A1
 CALL, FOUND = calling("c1", "c2"), result("c1", "c2")
+ORDERED = [
+    Message(role=Role.ASSISTANT, parts=(ToolCall(id="c1", name="f", arguments=arguments),))
+    for arguments in (
+        {"a": {"x": 1, "y": [2.0]}, "b": None},
+        {"b": None, "a": {"y": [2], "x": 1.0}},
+    )
+]
 LATER = Message(role=Role.SYSTEM, parts=(Text(text="be brief"),))
 
 # stored, sent → the conversation, how much of it is stored, the outcome
@@ -46,9 +64,14 @@ MERGES: dict[str, tuple[list[Message], list[Message], list[Message], int, Outcom
     "results-and-words": ([U1, CALL], [FOUND, U2], [U1, CALL, FOUND, U2], 2, CONTINUED),
     "results-one-by-one": ([U1, CALL], [result("c2"), result("c1")], [U1, CALL, result("c2"), result("c1")], 2, CONTINUED),
     "results-with-the-history": ([U1, CALL], [U1, CALL, FOUND], [U1, CALL, FOUND], 2, CONTINUED),
-    "a-result-that-nobody-waits-for": ([U1, CALL], [result("c3")], [result("c3")], 0, REPLACED),
-    "a-result-without-a-call": ([U1, A1], [U1, result("c1")], [U1, result("c1")], 1, REPLACED),
-    "a-result-that-was-given": ([U1, CALL, FOUND, A2], [FOUND], [FOUND], 0, REPLACED),
+    "some-of-the-results": ([U1, CALL], [result("c2")], [U1, CALL, result("c2")], 2, CONTINUED),
+    "words-instead-of-results": ([U1, CALL], [U2], [U1, CALL, U2], 2, CONTINUED),
+    "a-result-that-nobody-waits-for": ([U1, CALL], [result("c3")], [U1, CALL, result("c3")], 2, CONTINUED),
+    "a-result-without-a-call": ([U1, A1], [U1, result("c1")], [U1, A1, U1, result("c1")], 2, CONTINUED),
+    "a-result-that-was-given": ([U1, CALL, FOUND, A2], [FOUND], [U1, CALL, FOUND, A2, FOUND], 4, CONTINUED),
+    "calls-of-the-client": ([U1, A1], [CALL, FOUND], [CALL, FOUND], 0, REPLACED),
+    "other-results": ([U1, CALL, FOUND, A1], [U1, CALL, result("c1"), result("c2"), U2], [U1, CALL, result("c1"), result("c2"), U2], 2, REPLACED),
+    "arguments-in-another-order": ([U1, ORDERED[0]], [U1, ORDERED[1], result("c1")], [U1, ORDERED[0], result("c1")], 2, CONTINUED),
     "other-arguments": ([U1, CALL], [U1, calling("c1"), result("c1")], [U1, calling("c1"), result("c1")], 1, REPLACED),
 }  # fmt: skip
 
@@ -63,6 +86,78 @@ def test_a_request_means_a_conversation(
     assert merged == Merged(messages=tuple(whole), kept=kept, outcome=outcome)
     assert all(a is b for a, b in zip(merged.messages[:kept], stored, strict=False))
 
+
+# -- results that name their function -------------------------------------------------------------
+
+LOOK_LOOK_FIND = joined(calling("c1", "c2"), calling("c3", name="find"))
+
+# what is sent → the ids of its results
+NAMED: dict[str, tuple[list[Message], list[str]]] = {
+    "one": ([named_result("look")], ["c1"]),
+    "two-of-one-function": ([named_result("look", "look")], ["c1", "c2"]),
+    "in-another-order": ([named_result("find"), named_result("look", "look")], ["c3", "c1", "c2"]),
+    "in-messages-of-their-own": ([named_result("look"), named_result("look")], ["c1", "c2"]),
+    "after-one-with-an-id": ([result("c1"), named_result("look")], ["c1", "c2"]),
+    "before-one-with-an-id": ([named_result("look"), result("c2")], ["c1", "c2"]),
+    "after-one-of-another-call": ([result("c9"), named_result("look")], ["c9", "c1"]),
+    "after-words": ([U2, named_result("look")], ["c1"]),
+}
+
+
+@pytest.mark.parametrize(("sent", "ids"), NAMED.values(), ids=NAMED)
+def test_a_result_that_names_its_function_is_that_of_its_first_free_call(
+    sent: list[Message], ids: list[str]
+) -> None:
+    merged = merge((U1, LOOK_LOOK_FIND), tuple(sent))
+    added = merged.messages[2:]
+    results = [part for m in added for part in m.parts if isinstance(part, ToolResult)]
+    assert [part.call_id for part in results] == ids
+    assert [part.name for part in results] == [None] * len(ids), "the id says it all"
+    assert [part.content for part in results] == [(Text(text="found"),)] * len(ids)
+    assert [m.role for m in added] == [m.role for m in sent]
+
+
+NOBODY_WAITS: dict[str, tuple[list[Message], list[Message], str]] = {
+    "another-function": ([U1, LOOK_LOOK_FIND], [named_result("lock")], "lock"),
+    "a-name-in-other-letters": ([U1, LOOK_LOOK_FIND], [named_result("Look")], "Look"),
+    "one-too-many": ([U1, LOOK_LOOK_FIND], [named_result("look", "look", "look")], "look"),
+    "one-that-has-its-result": ([U1, LOOK_LOOK_FIND], [result("c3"), named_result("find")], "find"),
+    "nothing-is-stored": ([], [U1, named_result("look")], "look"),
+    "no-calls": ([U1, A1], [named_result("look")], "look"),
+    "an-earlier-call": ([U1, CALL, FOUND, A1], [named_result("look")], "look"),
+    "a-silent-answer": ([U1, CALL, FOUND], [named_result("look")], "look"),
+    "a-client's-own-version": ([U1, A1], [U1, calling("c1"), named_result("look")], "look"),
+    "a-nameless-function": ([U1, LOOK_LOOK_FIND], [named_result("")], "''"),
+    "an-endless-name": ([U1, CALL], [named_result("x" * 100_000)], "x" * 100),
+}
+
+
+@pytest.mark.parametrize(("stored", "sent", "name"), NOBODY_WAITS.values(), ids=NOBODY_WAITS)
+def test_a_result_of_a_function_that_nobody_called(
+    stored: list[Message], sent: list[Message], name: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        merge(tuple(stored), tuple(sent))
+    assert (caught.value.code, caught.value.param) == ("invalid_value", "messages")
+    assert name in caught.value.message
+    assert len(caught.value.message) < 300
+
+
+@settings(deadline=None, derandomize=True, database=None)
+@given(st.lists(st.sampled_from(["look", "find", "ask"]), min_size=1, max_size=6), st.randoms())
+def test_as_many_results_as_calls_in_any_order_are_those_of_the_calls(
+    names: list[str], random: Any
+) -> None:
+    calls = joined(*[calling(f"c{n}", name=name) for n, name in enumerate(names)])
+    shuffled = random.sample(names, len(names))
+    merged = merge((U1, calls), (named_result(*shuffled),))
+    check_conversation(merged.messages)
+    called = {part.id: part.name for part in calls.parts if isinstance(part, ToolCall)}
+    answered = [p.call_id for p in merged.messages[-1].parts if isinstance(p, ToolResult)]
+    assert [called[id_] for id_ in answered] == shuffled
+
+
+# -- any messages ---------------------------------------------------------------------------------
 
 conversations = st.lists(any_message | st.sampled_from([U1, A1, T1, CALL, FOUND]), max_size=5)
 

@@ -11,19 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from session_bench import Bench, answer, bench, key, thinking, user
+from session_bench import Bench, answer, bench, calling, key, result, thinking, tool, user
 
 from bridge.core.conversation import (
+    Image,
+    LinkedImage,
     Message,
     RedactedThinking,
     Role,
     Text,
     Thinking,
+    Tool,
     ToolCall,
     ToolResult,
 )
 from bridge.core.events import Usage
-from bridge.sessions.session import Session, size_of
+from bridge.sessions.session import Session, State, size_of
 from bridge.sessions.sqlite import APPLICATION_ID, SqliteStore, open_sqlite
 from bridge.sessions.store import MemoryStore, SessionStore, StoreError
 
@@ -55,10 +58,22 @@ EVERYTHING = (
         parts=(
             ToolResult(call_id="c1", content=(Text(text="x"), Text(text="y"))),
             ToolResult(call_id="c2", content=(), is_error=True),
+            ToolResult(
+                call_id="c3",
+                content=(
+                    Image(media_type="image/png", data="AAAA"),
+                    LinkedImage(url="https://example.org/a.png"),
+                ),
+            ),
         ),
     ),
     Message(role=Role.SYSTEM, parts=(Text(text="be brief"),)),
     Message(role=Role.ASSISTANT, parts=()),
+)
+
+FUNCTIONS = (
+    tool("look", description="Grüße \ud800", strict=True),
+    Tool(name="find", schema={"z": {"b": [1, 1.0, True, None], "a": {"$ref": "#"}}, "a": "\udfff"}),
 )
 
 
@@ -70,7 +85,7 @@ def session(
         created_at=1.5,
         last_accessed=at,
         messages=messages,
-        size=size_of(messages, more.get("system", ())),
+        size=size_of(messages, more.get("system", ()), more.get("tools", ())),
         **more,
     )
 
@@ -105,6 +120,7 @@ async def test_all_of_a_session_is_remembered(store: SessionStore) -> None:
         at=1700000000.123456,
         model="opus",
         system=("be brief", "\ud800", ""),
+        tools=FUNCTIONS,
         usage=Usage(
             input_tokens=1,
             cache_read_tokens=2,
@@ -117,6 +133,7 @@ async def test_all_of_a_session_is_remembered(store: SessionStore) -> None:
     loaded = await only(store)
     assert loaded == saved
     assert loaded.size == saved.size
+    assert repr(loaded.tools) == repr(saved.tools), "keys in their order"
     assert [m.model for m in loaded.messages] == [m.model for m in saved.messages]
     assert [type(part) for m in loaded.messages for part in m.parts] == [
         type(part) for m in saved.messages for part in m.parts
@@ -148,7 +165,14 @@ async def test_a_session_is_as_it_was_saved_last(
 ) -> None:
     await store.save(session(*FOUR), kept=0)
     await store.save(session(*FOUR, named="other"), kept=0)
-    second = session(*messages, at=7.0, model="m", system=("new",), usage=Usage(output_tokens=9))
+    second = session(
+        *messages,
+        at=7.0,
+        model="m",
+        system=("new",),
+        tools=FUNCTIONS,
+        usage=Usage(output_tokens=9),
+    )
     await store.save(second, kept=kept)
     assert await store.load() == [session(*FOUR, named="other"), second]
 
@@ -446,10 +470,20 @@ def session(count):
     return Session(key=SessionKey(owner="ann", id="s"), created_at=0, last_accessed=count, messages=(words,) * count)
 
 async def main():
+    {before}
     store = await open_sqlite(Path(sys.argv[1]))
     {body}
 
 asyncio.run(main())
+"""
+DEATH_IN_THE_LAST_STEP = """
+    from bridge.sessions.sqlite import SqliteStore
+
+    async def load(self):
+        await self._db.execute("PRAGMA user_version = 2")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    SqliteStore.load = load
 """
 AFTER_A_SAVE = """
     for count in range(1, 6):
@@ -470,8 +504,8 @@ WAITING = """
 """
 
 
-def dying(path: Path, body: str) -> "subprocess.Popen[bytes]":
-    source = DYING.format(body=body)
+def dying(path: Path, body: str, before: str = "") -> "subprocess.Popen[bytes]":
+    source = DYING.format(body=body, before=before)
     return subprocess.Popen(
         [sys.executable, "-c", source, str(path)], stdout=subprocess.PIPE, bufsize=0
     )
@@ -536,6 +570,190 @@ async def test_a_file_is_used_once_by_a_server(tmp_path: Path) -> None:
     assert await sessions_in(path) == [session(*FOUR)]
 
 
+# -- files of the first version -------------------------------------------------------------------
+
+FIRST_SCHEMA = """
+CREATE TABLE sessions (
+    number INTEGER PRIMARY KEY,
+    owner TEXT NOT NULL,
+    id TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    last_accessed REAL NOT NULL,
+    model TEXT,
+    system BLOB NOT NULL,
+    usage BLOB NOT NULL,
+    UNIQUE (owner, id)
+);
+CREATE TABLE messages (
+    session INTEGER NOT NULL REFERENCES sessions (number) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    message BLOB NOT NULL,
+    PRIMARY KEY (session, position)
+);
+PRAGMA application_id = 1651663975;
+PRAGMA user_version = 1;
+"""
+FIRST_SESSIONS = [
+    (1, "ann", "s", 1.5, 9.0, "opus", b'["be brief"]', b'{"input_tokens":3,"output_tokens":5}'),
+    (2, "bob", "waits", 2.5, 8.0, None, b"[]", b"{}"),
+]
+FIRST_MESSAGES = [
+    (1, 0, '{"role":"user","parts":[{"type":"text","text":"Grüße"}]}'),
+    (
+        1,
+        1,
+        '{"role":"assistant","parts":[{"type":"thinking","text":"hm","signature":"sig"},{"type":"tool_call","id":"c1","name":"look","arguments":{"at":"c1"}},{"type":"tool_call","id":"c2","name":"look","arguments":{"at":"c2"}}],"model":"claude-x"}',
+    ),
+    (
+        1,
+        2,
+        '{"role":"user","parts":[{"type":"tool_result","call_id":"c1","content":[{"text":"x"},{"text":"y"}]},{"type":"tool_result","call_id":"c2","content":[],"is_error":true}]}',
+    ),
+    (1, 3, '{"role":"assistant","parts":[{"type":"text","text":"a2"}]}'),
+    (2, 0, '{"role":"user","parts":[{"type":"text","text":"one"}]}'),
+    (
+        2,
+        1,
+        '{"role":"assistant","parts":[{"type":"tool_call","id":"c1","name":"look","arguments":{"at":"c1"}}]}',
+    ),
+]
+WHAT_IT_HOLDS = (
+    user("Grüße"),
+    Message(
+        role=Role.ASSISTANT,
+        parts=(Thinking(text="hm", signature="sig"), *calling("c1", "c2").parts),
+    ),
+    Message(
+        role=Role.USER,
+        parts=(
+            ToolResult(call_id="c1", content=(Text(text="x"), Text(text="y"))),
+            ToolResult(call_id="c2", content=(), is_error=True),
+        ),
+    ),
+    answer("a2"),
+)
+
+
+def of_the_first_version(path: Path, *queries: str) -> bytes:
+    """A file as the first version left it, changed by the queries; its bytes."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(FIRST_SCHEMA)
+        db.executemany("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", FIRST_SESSIONS)
+        rows = [(number, position, raw.encode()) for number, position, raw in FIRST_MESSAGES]
+        db.executemany("INSERT INTO messages VALUES (?, ?, ?)", rows)
+        for query in queries:
+            db.execute(query)
+        db.commit()
+    return path.read_bytes()
+
+
+def layout(path: Path) -> dict[str, list[Any]]:
+    """The version of a file, and what its tables have, column by column."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        names = ["user_version", "table_info(sessions)", "table_info(messages)"]
+        return {name: db.execute(f"PRAGMA {name}").fetchall() for name in names}
+
+
+async def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    of_the_first_version(path)
+    bobs, anns = await sessions_in(path)
+    assert anns == session(
+        *WHAT_IT_HOLDS,
+        at=9.0,
+        model="opus",
+        system=("be brief",),
+        usage=Usage(input_tokens=3, output_tokens=5),
+    )
+    assert anns.messages[1].model == "claude-x"
+    assert (bobs.key, bobs.messages) == (key("waits", "bob"), (user("one"), calling("c1")))
+    assert anns.tools == bobs.tools == ()
+    assert everything_under(tmp_path).keys() == {"s.db"}
+    assert await sessions_in(path) == [bobs, anns], "the second time it is one of ours"
+
+
+async def test_a_file_that_was_taken_over_is_like_a_new_one(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.db", tmp_path / "new.db"
+    of_the_first_version(old)
+    await sessions_in(old)
+    await saved_file(new)
+    assert layout(old) == layout(new)
+    assert layout(old)["user_version"] == [(2,)]
+
+
+async def test_a_session_of_the_first_version_goes_on_with_functions(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    of_the_first_version(path)
+    async with opened(path) as store:
+        b = bench(store, ttl=2000)
+        await b.manager.start()
+        assert b.manager.get(key("waits", "bob")).state is State.WAITING
+        await b.ask(result("c1"), named="waits", owner="bob", tools=FUNCTIONS)
+        await b.ask("three", tools=FUNCTIONS)
+        seen = b.manager.list("ann") + b.manager.list("bob")
+    async with opened(path) as store:
+        again = bench(store, ttl=2000)
+        await again.manager.start()
+        assert again.manager.list("ann") + again.manager.list("bob") == seen
+        assert [s.session.tools for s in seen] == [FUNCTIONS, FUNCTIONS]
+
+
+UNREADABLE = {
+    "a-message": "UPDATE messages SET message = x'7b'",
+    "a-usage": "UPDATE sessions SET usage = x''",
+    "no-table-of-sessions": "DROP TABLE sessions",
+    "no-table-of-messages": "DROP TABLE messages",
+    "a-column-too-many": "ALTER TABLE sessions ADD COLUMN tools",
+}
+
+
+@pytest.mark.parametrize("query", UNREADABLE.values(), ids=UNREADABLE)
+async def test_a_file_of_the_first_version_that_can_not_be_read_is_left_as_it_is(
+    tmp_path: Path, query: str
+) -> None:
+    path = tmp_path / "folder" / "s.db"
+    path.parent.mkdir()
+    of_the_first_version(path, query)
+    before = layout(path)
+    await check_refused(path, r"can't be (read|used)")
+    assert layout(path) == before
+
+
+async def test_a_damaged_file_of_the_first_version_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "s.db"
+    path.parent.mkdir()
+    raw = of_the_first_version(path)
+    path.write_bytes(raw[:-4096] + b"\x5a" * 4096)
+    await check_refused(path, "damaged|malformed")
+
+
+async def test_a_file_of_the_first_version_that_is_in_use_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "s.db"
+    path.parent.mkdir()
+    raw = of_the_first_version(path)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="in use"):
+            await open_sqlite(path)
+    assert path.read_bytes() == raw
+    assert layout(path)["user_version"] == [(1,)]
+
+
+async def test_a_death_while_a_file_is_taken_over_leaves_one_of_the_first_version(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.db"
+    of_the_first_version(path)
+    process = dying(path, "", before=DEATH_IN_THE_LAST_STEP)
+    assert await asyncio.to_thread(process.wait, 30) == -9
+    finish(process)
+    assert layout(path)["user_version"] == [(1,)]
+    assert len(layout(path)["table_info(sessions)"]) == 8
+    assert len(await sessions_in(path)) == 2
+
+
 # -- files that are not ours ----------------------------------------------------------------------
 
 
@@ -570,17 +788,23 @@ def foreign_without_tables(path: Path) -> None:
         db.commit()
 
 
-def later(path: Path) -> None:
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        db.executescript(
-            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 99; CREATE TABLE t (x)"
-        )
+def versioned(version: int) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.executescript(
+                f"PRAGMA application_id = {APPLICATION_ID}; "
+                f"PRAGMA user_version = {version}; CREATE TABLE t (x)"
+            )
+
+    return make
 
 
 OTHERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "another-programs-database": (foreign, "some other program"),
     "another-programs-empty-database": (foreign_without_tables, "some other program"),
-    "a-later-version": (later, r"format 99, this one reads 1"),
+    "a-later-version": (versioned(99), r"format 99, this one reads up to 2"),
+    "the-next-version": (versioned(3), r"format 3, this one reads up to 2"),
+    "no-version": (versioned(0), r"format 0, this one reads up to 2"),
     "text": (lambda path: path.write_text("my diary\n" * 100), "not a database"),
     "a-short-text": (lambda path: path.write_text("hi"), "not a database"),
     "a-directory": (lambda path: path.mkdir(), "can't be used"),
@@ -679,6 +903,7 @@ WRONG_ROWS = {
     "a-message-that-is-no-json": "UPDATE messages SET message = x'7b'",
     "a-message-of-an-unknown-kind": """UPDATE messages SET message = '{"role":"robot","parts":[]}'""",
     "a-part-of-an-unknown-kind": """UPDATE messages SET message = CAST('{"role":"user","parts":[{"type":"image"}]}' AS BLOB)""",
+    "a-result-of-an-unknown-kind": """UPDATE messages SET message = CAST('{"role":"user","parts":[{"type":"tool_result","call_id":"c","content":[{"type":"song","text":"x"}]}]}' AS BLOB)""",
     "a-message-with-one-field-more": """UPDATE messages SET message = CAST('{"role":"user","parts":[],"x":1}' AS BLOB)""",
     "a-message-that-is-a-list": "UPDATE messages SET message = CAST('[]' AS BLOB)",
     "a-message-that-is-a-number": "UPDATE messages SET message = 5",
@@ -687,6 +912,8 @@ WRONG_ROWS = {
     "a-deep-message": "UPDATE messages SET message = CAST(replace(hex(zeroblob(50000)), '0', '[') AS BLOB)",
     "a-usage-that-is-none": "UPDATE sessions SET usage = x''",
     "a-system-prompt-that-is-none": "UPDATE sessions SET system = x'7b7d7d'",
+    "functions-that-are-none": "UPDATE sessions SET tools = x''",
+    "a-function-without-a-schema": """UPDATE sessions SET tools = CAST('[{"name":"f"}]' AS BLOB)""",
     "no-table-of-messages": "DROP TABLE messages",
     "no-such-column": "ALTER TABLE sessions RENAME COLUMN usage TO use",
 }
