@@ -70,16 +70,20 @@ def turn(
     ]
 
 
-def document(events: list[Event]) -> dict[str, Any]:
+def document(events: list[Event], *, legacy: bool = False) -> dict[str, Any]:
     """The JSON answer, as a client reads it."""
-    rendered = render(fold(events), completion_id=ID, created=CREATED)
+    rendered = render(fold(events), completion_id=ID, created=CREATED, legacy=legacy)
     read: dict[str, Any] = json.loads(dumps(rendered))
     return read
 
 
-def stream(events: list[Event], *, include_usage: bool = False) -> list[bytes]:
+def stream(
+    events: list[Event], *, include_usage: bool = False, legacy: bool = False
+) -> list[bytes]:
     """The bytes for each event."""
-    encoder = ChunkEncoder(completion_id=ID, created=CREATED, include_usage=include_usage)
+    encoder = ChunkEncoder(
+        completion_id=ID, created=CREATED, include_usage=include_usage, legacy=legacy
+    )
     return [encoder.encode(event) for event in events]
 
 
@@ -94,8 +98,10 @@ def data(frames: bytes) -> list[str]:
     return [line.removeprefix(b"data: ").decode() for line in lines]
 
 
-def chunks(events: list[Event], *, include_usage: bool = False) -> list[dict[str, Any]]:
+def chunks(
+    events: list[Event], *, include_usage: bool = False, legacy: bool = False
+) -> list[dict[str, Any]]:
     """The chunks of a stream that must end well."""
-    *read, done = data(b"".join(stream(events, include_usage=include_usage)))
+    *read, done = data(b"".join(stream(events, include_usage=include_usage, legacy=legacy)))
     assert done == "[DONE]"
     return [json.loads(line) for line in read]

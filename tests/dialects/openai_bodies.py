@@ -1,13 +1,16 @@
 """Parts of chat requests, written once for the tables of these tests, and a plain view of a turn.
 
 A turn is seen as rows ``(role, part, …)``: a string is a text, ``("call", id, name, arguments)`` a
-tool call, ``("result", call_id, text, …)`` a result.
+tool call, ``("result", call_id, text, …)`` a result, ``("error", …)`` one that tells of a failure,
+and ``("result of", name, …)`` one whose call is not known yet.
 """
 
 import json
 from typing import Any
 
-from bridge.core.conversation import Part, Text, ToolCall, Turn
+import attrs
+
+from bridge.core.conversation import Image, LinkedImage, Part, ResultPart, Text, ToolCall, Turn
 from bridge.dialects.openai_chat import ChatRequest, decode
 
 Json = dict[str, Any]
@@ -53,6 +56,14 @@ def function(name: Any = "look", content: Any = "done") -> Json:
     return {"role": "function", "name": name, "content": content}
 
 
+def tool(name: Any = "look", **fields: Any) -> Json:
+    return {"type": "function", "function": {"name": name, **fields}}
+
+
+def image(url: Any) -> Json:
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
 def text(value: Any) -> Json:
     return {"type": "text", "text": value}
 
@@ -63,6 +74,7 @@ def refusal(value: Any) -> Json:
 
 HI = user("hi")
 YO = assistant("yo")
+PNG = "iVBORw0KGgo="
 
 
 def body(*messages: Any, **fields: Any) -> bytes:
@@ -71,6 +83,20 @@ def body(*messages: Any, **fields: Any) -> bytes:
 
 def ask(*messages: Any, **fields: Any) -> ChatRequest:
     return decode(body(*messages, **fields))
+
+
+def seen(asked: ChatRequest) -> dict[str, Any]:
+    """What differs from a request with nothing but ``messages``."""
+    wholes = {"turn", "sampling"}
+    flat, plain = (
+        {
+            **attrs.asdict(whole, recurse=False),
+            **attrs.asdict(whole.turn, recurse=False),
+            **attrs.asdict(whole.turn.sampling, recurse=False),
+        }
+        for whole in (asked, ask(HI))
+    )
+    return {name: flat[name] for name in flat if flat[name] != plain[name] and name not in wholes}
 
 
 def rows(turn: Turn) -> list[tuple[Any, ...]]:
@@ -84,5 +110,17 @@ def _plain(part: Part) -> Any:
         return part.text
     if isinstance(part, ToolCall):
         return ("call", part.id, part.name, part.arguments)
-    assert part.is_error is False
-    return ("result", part.call_id, *(text.text for text in part.content))
+    pieces = tuple(_piece(piece) for piece in part.content)
+    if not part.call_id:
+        return ("result of", part.name, *pieces)
+    return ("error" if part.is_error else "result", part.call_id, *pieces)
+
+
+def _piece(piece: ResultPart) -> Any:
+    match piece:
+        case Text(text=text):
+            return text
+        case Image(media_type=media_type, data=data):
+            return (media_type, data)
+        case LinkedImage(url=url):
+            return ("link", url)

@@ -1,27 +1,36 @@
 """One invariant: whatever comes in, a turn that keeps its promises comes out, or a fault of 4xx."""
 
+import base64
 import copy
 import json
+import re
+from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from openai_bodies import (
     HI,
+    PNG,
     YO,
     assistant,
     calling,
     function,
+    image,
     legacy,
     refusal,
     result,
     system,
     text,
+    tool,
     user,
 )
 
-from bridge.core.conversation import Role, Text, ToolCall, ToolResult, Turn
+from bridge.core.conversation import Image, LinkedImage, Role, Text, ToolCall, ToolResult, Turn
 from bridge.core.errors import BridgeError
+from bridge.core.rules import check_tool_choice
+from bridge.core.schema import schema_fault
 from bridge.dialects.openai_chat import ChatRequest, decode, render_error
 from bridge.dialects.openai_chat.encode import ERROR_TYPES, dumps
 
@@ -32,6 +41,25 @@ steady = settings(
     max_examples=300,
     suppress_health_check=[HealthCheck.too_slow],  # a busy machine is not a fault
 )
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "a": {"type": ["string", "null"], "enum": ["x", None]},
+        "b": {"anyOf": [{"$ref": "#/$defs/B"}, {"type": "number", "minimum": 0.5}]},
+    },
+    "required": ["a"],
+    "additionalProperties": False,
+    "$defs": {"B": {"type": "array", "items": {"pattern": "^x"}, "maxItems": 3}},
+}
+ALLOWED = {
+    "type": "allowed_tools",
+    "allowed_tools": {"mode": "required", "tools": [tool("find"), tool()]},
+}
+ANSWER = {
+    "type": "json_schema",
+    "json_schema": {"name": "a", "description": "b", "schema": SCHEMA, "strict": True},
+}
 
 WHOLE: dict[str, Any] = {
     "model": "gpt-4o",
@@ -44,9 +72,13 @@ WHOLE: dict[str, Any] = {
     "stop": ["END", "\n\n##"],
     "n": 1,
     "seed": 7,
-    "tools": [],
-    "tool_choice": "auto",
-    "response_format": {"type": "text"},
+    "tools": [
+        tool(description="Looks.", parameters=SCHEMA, strict=True),
+        tool("find", parameters={"properties": {}}),
+    ],
+    "tool_choice": ALLOWED,
+    "parallel_tool_calls": False,
+    "response_format": ANSWER,
     "messages": [
         system("be brief"),
         {"role": "developer", "content": [text("a"), text("b")]},
@@ -54,8 +86,8 @@ WHOLE: dict[str, Any] = {
         {**assistant([text("well"), refusal("no")]), "refusal": "no"},
         {**HI, "name": "ann"},
         calling("c1", "c2", content="I look."),
-        result("c2", [text("two")]),
-        result("c1", "one"),
+        result("c2", [text("two"), image(f"data:image/png;base64,{PNG}"), image("https://a/b")]),
+        {**result("c1", "one"), "is_error": True},
         YO,
         system("later"),
         HI,
@@ -65,14 +97,24 @@ WHOLE: dict[str, Any] = {
 }
 
 
+OLDER: dict[str, Any] = {
+    "functions": [{"name": "look", "description": "Looks.", "parameters": SCHEMA}],
+    "function_call": {"name": "look"},
+    "response_format": {"type": "json_object"},
+    "messages": [HI, legacy(), function(), legacy(arguments=""), function(content=None)],
+}
+WHOLES = [WHOLE, OLDER]
+
+
 def check(raw: bytes) -> None:
-    """The invariant."""
-    try:
-        asked = decode(raw)
-    except BridgeError as error:
-        check_error(error)
-    else:
-        check_request(asked)
+    """The invariant, with and without a session."""
+    for session in (None, "s"):
+        try:
+            asked = decode(raw, session=session)
+        except BridgeError as error:
+            check_error(error)
+        else:
+            check_request(asked)
 
 
 def check_error(error: BridgeError) -> None:
@@ -104,15 +146,40 @@ def check_request(asked: ChatRequest) -> None:
     assert asked.turn.model is None or asked.turn.model
     for words in (asked.turn.model or "", *asked.turn.system, *sampling.stop):
         check_text(words)
-    check_conversation(asked.turn)
+    check_functions(asked.turn)
+    assert asked.turn.tool_choice.parallel in ((False,) if asked.legacy else (True, False))
+    check_conversation(asked.turn, continues=asked.turn.session is not None)
 
 
-def check_conversation(turn: Turn) -> None:
+def check_functions(turn: Turn) -> None:
+    assert len({offered.name for offered in turn.tools}) == len(turn.tools) <= 128
+    for offered in turn.tools:
+        assert re.fullmatch("[a-zA-Z0-9_-]{1,64}", offered.name)
+        assert offered.strict in (True, False)
+        assert offered.description is None or offered.description
+        check_text(offered.description or "")
+        check_schema(offered.schema)
+    assert turn.tool_choice.required in (True, False)
+    if turn.session is None:
+        check_tool_choice(turn.tools, turn.tool_choice)
+    if turn.output is not None and turn.output.schema is not None:
+        check_schema(turn.output.schema)
+
+
+def check_schema(schema: Mapping[str, Any]) -> None:
+    assert schema["type"] == "object"
+    assert schema_fault(schema) is None
+    json.dumps(schema, ensure_ascii=False, allow_nan=False).encode()
+
+
+def check_conversation(turn: Turn, *, continues: bool) -> None:
+    """``continues``: results may come before the first answer."""
     pending: set[str] = set()
     assert turn.messages
     assert turn.messages[-1].role is not Role.ASSISTANT
     for message in turn.messages:
         assert message.parts
+        continues = continues and message.role is not Role.ASSISTANT
         results = [part for part in message.parts if isinstance(part, ToolResult)]
         assert results or not pending, "a call without its result"
         for part in message.parts:
@@ -129,9 +196,26 @@ def check_conversation(turn: Turn) -> None:
                     json.dumps(part.arguments, ensure_ascii=False, allow_nan=False).encode()
                 case ToolResult():
                     assert message.role is Role.USER
-                    pending.remove(part.call_id)
-                    check_text("".join(piece.text for piece in part.content))
+                    assert continues or part.call_id in pending
+                    assert part.call_id or (continues and part.name is not None) or pending
+                    pending.discard(part.call_id)
+                    check_result(part)
     assert not pending
+
+
+def check_result(result: ToolResult) -> None:
+    assert result.is_error in (True, False)
+    for piece in result.content:
+        match piece:
+            case Text(text=words):
+                assert words
+                check_text(words)
+            case Image():
+                assert piece.media_type in {f"image/{k}" for k in ("png", "jpeg", "gif", "webp")}
+                assert base64.b64decode(piece.data, validate=True)
+            case LinkedImage(url=url):
+                assert url.startswith("https://")
+                check_text(url)
 
 
 def check_text(words: str) -> None:
@@ -150,6 +234,10 @@ TELLING: list[Any] = [
     *["c1", "c2", "look", "{}", "[]", "{", '{"a": 1e999}', '{"a": "\\ud800"}', "call_legacy_1"],
     *[[], {}, [[]], [{}], [None], ["a"], HI, YO, text("a"), refusal("a")],
     *[calling("c1"), result("c1"), legacy(), function(), system("s")],
+    *[tool(), tool("find"), [tool()], {"name": "look"}, [{"name": "look"}], "none", "required"],
+    *[ALLOWED, ANSWER, {"type": "json_object"}, {"type": "text"}, "object", "string", "$ref"],
+    *[SCHEMA, {"type": "array"}, {"$ref": "#"}, {"$ref": "http://a/b"}, {"pattern": "(a"}, "auto"],
+    *[image("https://a/b"), image("data:image/gif;base64,AAAA"), "data:image/png;base64,", "#/a"],
 ]
 telling = st.sampled_from(TELLING)
 any_json = st.recursive(
@@ -158,7 +246,12 @@ any_json = st.recursive(
     max_leaves=8,
 )
 names = st.sampled_from(
-    [*WHOLE, "role", "content", "text", "type", "name", "refusal", "tool_calls", "function_call"]
+    [
+        *{**WHOLE, **OLDER},
+        *["role", "content", "text", "type", "name", "refusal", "tool_calls", "is_error"],
+        *["function", "parameters", "strict", "schema", "image_url", "url", "allowed_tools"],
+        *["properties", "required", "$ref", "$id", "$schema", "$defs", "items", "anyOf", "enum"],
+    ]
 )
 
 
@@ -176,7 +269,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 @st.composite
 def mutations(draw: st.DrawFn) -> dict[str, Any]:
     """A good request with up to three wounds."""
-    request = copy.deepcopy(WHOLE)
+    request = copy.deepcopy(draw(st.sampled_from(WHOLES)))
     for _ in range(draw(st.integers(1, 3))):
         paths = places(request)
         if not paths:
@@ -202,7 +295,7 @@ def mutations(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def torn(draw: st.DrawFn) -> bytes:
     """The bytes of a good request with some of them replaced."""
-    raw = json.dumps(WHOLE).encode()
+    raw = json.dumps(draw(st.sampled_from(WHOLES))).encode()
     start = draw(st.integers(0, len(raw)))
     end = draw(st.integers(start, min(len(raw), start + 20)))
     return raw[:start] + draw(st.binary(max_size=6)) + raw[end:]
@@ -215,9 +308,17 @@ def test_the_whole_request_is_good() -> None:
     assert len(asked.turn.messages) == len(WHOLE["messages"]) - 2
 
 
-def test_the_whole_request_without_any_one_thing() -> None:
-    for *way, last in places(WHOLE):
-        request = copy.deepcopy(WHOLE)
+def test_the_whole_older_request_is_good() -> None:
+    asked = decode(json.dumps(OLDER).encode())
+    check_request(asked)
+    assert asked.legacy
+    assert len(asked.turn.messages) == len(OLDER["messages"])
+
+
+@pytest.mark.parametrize("whole", WHOLES, ids=["newer", "older"])
+def test_the_whole_request_without_any_one_thing(whole: dict[str, Any]) -> None:
+    for *way, last in places(whole):
+        request = copy.deepcopy(whole)
         holder: Any = request
         for step in way:
             holder = holder[step]
@@ -225,9 +326,10 @@ def test_the_whole_request_without_any_one_thing() -> None:
         check(json.dumps(request).encode())
 
 
-def test_the_whole_request_with_any_one_thing_replaced() -> None:
-    for *way, last in places(WHOLE):
-        request = copy.deepcopy(WHOLE)
+@pytest.mark.parametrize("whole", WHOLES, ids=["newer", "older"])
+def test_the_whole_request_with_any_one_thing_replaced(whole: dict[str, Any]) -> None:
+    for *way, last in places(whole):
+        request = copy.deepcopy(whole)
         holder: Any = request
         for step in way:
             holder = holder[step]
@@ -261,6 +363,30 @@ def test_any_json(value: Any) -> None:
 @given(any_json)
 def test_any_json_as_messages(value: Any) -> None:
     check(json.dumps({"messages": value}).encode())
+
+
+@steady
+@given(st.dictionaries(names | words_, telling | any_json, max_size=4))
+def test_any_schema(schema: dict[str, Any]) -> None:
+    answer = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+    for fields in ({"tools": [tool(parameters=schema)]}, {"response_format": answer}):
+        check(json.dumps({"messages": [HI], **fields}).encode())
+
+
+@steady
+@given(telling | any_json, telling | any_json, st.booleans())
+def test_any_functions_and_any_choice(functions: Any, choice: Any, older: bool) -> None:
+    fields = ("functions", "function_call") if older else ("tools", "tool_choice")
+    asked = dict(zip(fields, (functions, choice), strict=True))
+    check(json.dumps({"messages": [HI], **asked}).encode())
+
+
+@steady
+@given(telling | any_json | st.text("Aa0+/=-_ \n", max_size=9).map(lambda data: [data]))
+def test_any_result(content: Any) -> None:
+    if content and isinstance(content, list) and isinstance(content[0], str):
+        content = [image(f"data:image/png;base64,{content[0]}")]
+    check(json.dumps({"messages": [HI, calling("c1"), result("c1", content)]}).encode())
 
 
 @steady

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from openai_bodies import (
     HI,
+    PNG,
     YO,
     ask,
     assistant,
@@ -13,6 +14,7 @@ from openai_bodies import (
     calling,
     developer,
     function,
+    image,
     legacy,
     refusal,
     result,
@@ -28,6 +30,7 @@ from bridge.dialects.openai_chat import decode
 CALL_1 = ("call", "c1", "look", {"a": 1})
 CALL_2 = ("call", "c2", "look", {"a": 1})
 SAID = ("user", "hi")
+LINK = "https://example.com/a.png?b=c#d"
 
 # messages → the system prompt's texts, the conversation
 TAKEN: dict[str, tuple[list[Any], list[str], list[tuple[Any, ...]]]] = {
@@ -234,6 +237,66 @@ TAKEN: dict[str, tuple[list[Any], list[str], list[tuple[Any, ...]]]] = {
         [],
         [SAID, ("assistant", CALL_1), ("user", ("result", "c1"))],
     ),
+    "a-result-that-tells-of-a-failure": (
+        [HI, calling("c1"), {**result("c1", "no such file"), "is_error": True}],
+        [],
+        [SAID, ("assistant", CALL_1), ("user", ("error", "c1", "no such file"))],
+    ),
+    "a-result-that-tells-of-none": (
+        [
+            HI,
+            calling("c1", "c2"),
+            {**result("c1"), "is_error": False},
+            {**result("c2"), "is_error": None},
+        ],
+        [],
+        [
+            SAID,
+            ("assistant", CALL_1, CALL_2),
+            ("user", ("result", "c1", "done")),
+            ("user", ("result", "c2", "done")),
+        ],
+    ),
+    "the-ids-of-earlier-calls-may-come-again": (
+        [HI, calling("c1"), result("c1"), calling("c1"), result("c1", "again")],
+        [],
+        [
+            SAID,
+            ("assistant", CALL_1),
+            ("user", ("result", "c1", "done")),
+            ("assistant", CALL_1),
+            ("user", ("result", "c1", "again")),
+        ],
+    ),
+    "pictures-in-a-result": (
+        [
+            HI,
+            calling("c1"),
+            result(
+                "c1",
+                [
+                    text("see"),
+                    image(f"data:image/png;base64,{PNG}"),
+                    {"type": "image_url", "image_url": {"url": LINK, "detail": "low"}},
+                    text(""),
+                ],
+            ),
+        ],
+        [],
+        [
+            SAID,
+            ("assistant", CALL_1),
+            ("user", ("result", "c1", "see", ("image/png", PNG), ("link", LINK))),
+        ],
+    ),
+    **{
+        f"a-picture-of-type-{kind}": (
+            [HI, calling("c1"), result("c1", [image(f"data:{kind};base64,{PNG}")])],
+            [],
+            [SAID, ("assistant", CALL_1), ("user", ("result", "c1", (kind.lower(), PNG)))],
+        )
+        for kind in ("image/png", "image/jpeg", "image/gif", "image/webp", "IMAGE/PNG")
+    },
     # -- the older form --------------------------------------------------------------------------
     "a-function-call": (
         [HI, legacy(), function()],
@@ -302,7 +365,14 @@ def test_a_conversation(
 
 
 TWICE = calling("c1", "c1")
-IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+IMAGE = image(LINK)
+URL = "messages[2].content[0].image_url.url"
+
+
+def shown(*parts: Any) -> list[Any]:
+    return [HI, calling("c1"), result("c1", list(parts))]
+
+
 ARGUMENTS = "messages[1].tool_calls[0].function.arguments"
 
 # messages → param, code, a piece of the message
@@ -404,11 +474,77 @@ REFUSED: dict[str, tuple[Any, str, str, str]] = {
         "unsupported_parameter",
         "'image_url'",
     ),
-    "an-image-as-a-result": (
-        [HI, calling("c1"), result("c1", [IMAGE])],
-        "messages[2].content[0].type",
+    "a-file-as-a-result": (
+        shown(text("see"), {"type": "file", "file": {"file_data": ""}}),
+        "messages[2].content[1].type",
         "unsupported_parameter",
-        "'image_url'",
+        "'file'. Known are 'text', 'image_url'",
+    ),
+    "an-image-without-its-url": (
+        shown({"type": "image_url"}),
+        "messages[2].content[0].image_url",
+        "missing_required_parameter",
+        "missing",
+    ),
+    "an-image-with-a-bare-url": (
+        shown({"type": "image_url", "image_url": LINK}),
+        "messages[2].content[0].image_url",
+        "invalid_type",
+        "expected an object",
+    ),
+    "an-image-with-an-empty-object": (
+        shown({"type": "image_url", "image_url": {}}),
+        URL,
+        "missing_required_parameter",
+        "missing",
+    ),
+    "an-image-with-a-number": (shown(image(5)), URL, "invalid_type", "a string"),
+    "an-image-with-nul": (shown(image(f"{LINK}\0")), URL, "invalid_value", "NUL"),
+    **{
+        f"an-image-at-{url[:24]!r}": (shown(image(url)), URL, "invalid_value", "https://, or be")
+        for url in [
+            *["", "a", PNG, "http://example.com/a.png", "https://", "https:///a", "file:///a.png"],
+            *["ftp://a/b", " https://a/b", "https://a/b c", "https://a/b\n", "HTTPS://a/b"],
+            *["data:", "data:image/png", "data:image/png,a", f"data:image/png;utf-8,{PNG}"],
+            *[f"data:image/png;base64{PNG}", f"data:image/png;a=b;base64,{PNG}"],
+            "/" * 100_000,
+        ]
+    },
+    **{
+        f"an-image-of-type-{kind!r}": (
+            shown(image(f"data:{kind};base64,{PNG}")),
+            URL,
+            "invalid_value",
+            "must be one of image/png, image/jpeg, image/gif, image/webp.",
+        )
+        for kind in ["", "image/bmp", "image/svg+xml", "image/jpg", "text/plain", "image/png "]
+    },
+    **{
+        f"an-image-of-{data!r}": (
+            shown(image(f"data:image/png;base64,{data}")),
+            URL,
+            "invalid_value",
+            "in base64 after the comma",
+        )
+        for data in ["", "=", "A", "AA", "AAA", "AA=", "AA==AA==", "AA\nAA", "A-_A", "éAAA", "AA A"]
+    },
+    "the-second-image": (
+        shown(IMAGE, image("x")),
+        "messages[2].content[1].image_url.url",
+        "invalid_value",
+        "https://",
+    ),
+    "is-error-a-number": (
+        [HI, calling("c1"), {**result("c1"), "is_error": 1}],
+        "messages[2].is_error",
+        "invalid_type",
+        "expected a boolean",
+    ),
+    "is-error-a-word": (
+        [HI, calling("c1"), {**result("c1"), "is_error": "true"}],
+        "messages[2].is_error",
+        "invalid_type",
+        "expected a boolean",
     ),
     "an-image-of-the-assistant": (
         [HI, assistant([IMAGE]), HI],
@@ -582,7 +718,19 @@ REFUSED: dict[str, tuple[Any, str, str, str]] = {
         [HI, calling("c1"), result("c1"), result("c1")],
         "messages[3].tool_call_id",
         "invalid_value",
-        "'c1' answers no call",
+        "'c1' has a result already",
+    ),
+    "a-result-twice-with-words-between": (
+        [HI, calling("c1"), result("c1"), HI, result("c1")],
+        "messages[4].tool_call_id",
+        "invalid_value",
+        "'c1' has a result already",
+    ),
+    "a-result-after-that-of-the-function": (
+        [HI, calling("c1"), function(), result("c1")],
+        "messages[3].tool_call_id",
+        "invalid_value",
+        "'c1' has a result already",
     ),
     "a-result-of-an-earlier-call": (
         [HI, calling("c1"), result("c1"), calling("c2"), result("c1")],
@@ -792,6 +940,12 @@ REFUSED: dict[str, tuple[Any, str, str, str]] = {
         "missing_required_parameter",
         "missing",
     ),
+    "a-result-of-null": (
+        [HI, calling("c1"), result("c1", None)],
+        "messages[2].content",
+        "invalid_type",
+        "but got null",
+    ),
     "a-result-that-is-an-object": (
         [HI, calling("c1"), result("c1", {"a": 1})],
         "messages[2].content",
@@ -808,6 +962,76 @@ def test_a_fault_names_its_place(messages: Any, param: str, code: str, fragment:
     error = caught.value
     assert (error.status, error.param, error.code) == (400, param, code)
     assert fragment in error.message
+
+
+# what a session's own calls may be answered with → the conversation
+IN_A_SESSION: dict[str, tuple[list[Any], list[tuple[Any, ...]]]] = {
+    "a-result": ([result("c1")], [("user", ("result", "c1", "done"))]),
+    "results": (
+        [result("c1"), {**result("c2", [IMAGE]), "is_error": True}],
+        [("user", ("result", "c1", "done")), ("user", ("error", "c2", ("link", LINK)))],
+    ),
+    "a-result-and-words": ([result("c1"), HI], [("user", ("result", "c1", "done")), SAID]),
+    "a-function": ([function()], [("user", ("result of", "look", "done"))]),
+    "a-function-with-nothing-to-say": (
+        [function(content=None)],
+        [("user", ("result of", "look"))],
+    ),
+    "functions-of-one-name": (
+        [function(content="one"), function(content="two")],
+        [("user", ("result of", "look", "one")), ("user", ("result of", "look", "two"))],
+    ),
+    "a-function-whose-call-is-there": (
+        [HI, legacy(), function()],
+        [
+            SAID,
+            ("assistant", ("call", "call_legacy_1", "look", {"a": 1})),
+            ("user", ("result", "call_legacy_1", "done")),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("messages", "wanted"), IN_A_SESSION.values(), ids=IN_A_SESSION)
+def test_results_in_a_session(messages: list[Any], wanted: list[tuple[Any, ...]]) -> None:
+    assert rows(ask(*messages, session_id="s").turn) == wanted
+    assert rows(decode(body(*messages), session="s").turn) == wanted
+
+
+# messages to a session → param, a piece of the message
+REFUSED_IN_A_SESSION: dict[str, tuple[list[Any], str, str]] = {
+    "a-result-twice": ([result("c1"), result("c1")], "messages[1].tool_call_id", "already"),
+    "a-result-twice-with-words-between": (
+        [result("c1"), HI, result("c1")],
+        "messages[2].tool_call_id",
+        "already",
+    ),
+    "a-result-without-an-id": ([result("")], "messages[0].tool_call_id", "'' answers no call"),
+    "a-result-after-an-answer": ([HI, YO, result("c1")], "messages[2].tool_call_id", "no call"),
+    "a-function-after-an-answer": ([HI, YO, function()], "messages[2].name", "no call"),
+    "a-function-of-another-name": (
+        [HI, legacy("find"), function()],
+        "messages[2].name",
+        "'look' answers no call",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("messages", "param", "fragment"), REFUSED_IN_A_SESSION.values(), ids=REFUSED_IN_A_SESSION
+)
+def test_a_fault_in_a_session(messages: list[Any], param: str, fragment: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        ask(*messages, session_id="s")
+    assert (caught.value.param, caught.value.code) == (param, "invalid_value")
+    assert fragment in caught.value.message
+
+
+def test_a_message_about_a_long_url_is_short() -> None:
+    for url in ("x" * 1_000_000, f"data:{'x' * 1_000_000};base64,AAAA"):
+        with pytest.raises(InvalidRequest) as caught:
+            ask(*shown(image(url)))
+        assert len(caught.value.message) < 400
 
 
 @pytest.mark.parametrize(

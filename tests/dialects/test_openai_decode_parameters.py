@@ -5,43 +5,24 @@ from typing import Any
 
 import attrs
 import pytest
-from openai_bodies import HI, ask, body
+from openai_bodies import HI, ask, body, seen
 
-from bridge.core.conversation import Sampling
+from bridge.core.conversation import Sampling, ToolChoice
 from bridge.core.errors import InvalidRequest, UnsupportedParameter
-from bridge.dialects.openai_chat import ChatRequest, decode
+from bridge.dialects.openai_chat import decode
 from bridge.dialects.openai_chat.models import IGNORED, NEUTRAL, WireRequest
 
 HUGE = 10**400
 
-PLAIN = ask(HI)
-
-
-def seen(asked: ChatRequest) -> dict[str, Any]:
-    """What differs from a request with nothing but ``messages``."""
-    flat = {
-        **attrs.asdict(asked, recurse=False),
-        **attrs.asdict(asked.turn, recurse=False),
-        **attrs.asdict(asked.turn.sampling, recurse=False),
-    }
-    plain = {
-        **attrs.asdict(PLAIN, recurse=False),
-        **attrs.asdict(PLAIN.turn, recurse=False),
-        **attrs.asdict(PLAIN.turn.sampling, recurse=False),
-    }
-    wholes = {"turn", "sampling"}
-    return {name: flat[name] for name in flat if flat[name] != plain[name] and name not in wholes}
-
 
 def test_a_request_with_messages_alone() -> None:
-    assert (PLAIN.stream, PLAIN.include_usage, PLAIN.ignored, PLAIN.changed) == (
-        False,
-        False,
-        (),
-        (),
-    )
-    assert (PLAIN.turn.model, PLAIN.turn.system, PLAIN.turn.owner) == (None, (), "")
-    assert PLAIN.turn.sampling == Sampling()
+    plain = ask(HI)
+    assert (plain.stream, plain.include_usage, plain.legacy) == (False, False, False)
+    assert (plain.ignored, plain.changed) == ((), ())
+    turn = plain.turn
+    assert (turn.model, turn.system, turn.owner, turn.session) == (None, (), "", None)
+    assert (turn.sampling, turn.tools, turn.tool_choice) == (Sampling(), (), ToolChoice())
+    assert turn.output is None
 
 
 # fields → what comes of them
@@ -203,8 +184,6 @@ def test_refused(fields: dict[str, Any], param: str, code: str, fragment: str) -
 
 # -- fields that would change the answer ---------------------------------------------------------
 
-TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
-
 # name → values that ask for nothing, values that ask for something
 ASKS: dict[str, tuple[list[Any], list[Any]]] = {
     "n": ([1], [2, 0, -1, "1", True, [], HUGE]),
@@ -215,20 +194,6 @@ ASKS: dict[str, tuple[list[Any], list[Any]]] = {
     "audio": ([{}], [{"voice": "alloy", "format": "wav"}, True]),
     "prediction": ([{}], [{"type": "content", "content": "x"}, "x"]),
     "web_search_options": ([], [{}, {"search_context_size": "low"}, False]),
-    "tools": ([[]], [[TOOL], "f", TOOL, 5, True]),
-    "tool_choice": (["none", "auto"], ["required", "", {"type": "function"}, [], 0, "AUTO"]),
-    "functions": ([[]], [[{"name": "f"}], "f", 1]),
-    "function_call": (["none", "auto"], [{"name": "f"}, "f", [], False]),
-    "response_format": (
-        [{"type": "text"}],
-        [
-            {"type": "json_object"},
-            {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}},
-            {},
-            "text",
-            {"type": "text", "strict": True},
-        ],
-    ),
     "reasoning_effort": ([], ["none", "low", "high", "", 0, False]),
     "enable_tools": ([False], [True, 0, "false", []]),
 }
@@ -275,7 +240,6 @@ NO_EFFECT: dict[str, tuple[list[Any], list[Any]]] = {
     "metadata": ([{}], [{"a": "b"}]),
     "store": ([False], [True]),
     "service_tier": (["auto", "default"], ["flex", "priority"]),
-    "parallel_tool_calls": ([True], [False, 1]),
     "prompt_cache_key": ([], ["k"]),
     "prompt_cache_retention": ([], ["24h"]),
     "safety_identifier": ([], ["a"]),

@@ -239,6 +239,96 @@ def test_a_stream(
     ]
 
 
+# -- the older form of calls ---------------------------------------------------------------------
+
+
+def older(**function: str) -> dict[str, Any]:
+    return {"function_call": function}
+
+
+# blocks, reason → the document's message, the stream's deltas after the first, the finish reason
+OLDER: dict[str, tuple[list[Block], FinishReason, dict[str, Any], list[dict[str, Any]], str]] = {
+    "words": (
+        [words("a")],
+        FinishReason.STOP,
+        {**SAID, "content": "a"},
+        [{"content": "a"}],
+        "stop",
+    ),
+    "a-call": (
+        [call("c1", "look", '{"a":', "1}")],
+        FinishReason.TOOL_CALLS,
+        {**SAID, "content": None, **older(name="look", arguments='{"a":1}')},
+        [older(name="look", arguments=""), older(arguments='{"a":'), older(arguments="1}")],
+        "function_call",
+    ),
+    "a-call-without-arguments": (
+        [thoughts("hm"), words("I look."), call("c1", "look")],
+        FinishReason.TOOL_CALLS,
+        {
+            **SAID,
+            "content": "I look.",
+            "reasoning_content": "hm",
+            **older(name="look", arguments="{}"),
+        },
+        [
+            {"reasoning_content": "hm"},
+            {"content": "I look."},
+            older(name="look", arguments=""),
+            older(arguments="{}"),
+        ],
+        "function_call",
+    ),
+    "of-several-calls-the-first": (
+        [call("c1", "look", "{}"), call("c2", "find", '{"a"', ":1}"), call("c3", "find")],
+        FinishReason.TOOL_CALLS,
+        {**SAID, "content": None, **older(name="look", arguments="{}")},
+        [older(name="look", arguments=""), older(arguments="{}")],
+        "function_call",
+    ),
+    "a-call-cut-off": (
+        [call("c1", "look", '{"a')],
+        FinishReason.LENGTH,
+        {**SAID, "content": None, **older(name="look", arguments='{"a')},
+        [older(name="look", arguments=""), older(arguments='{"a')],
+        "length",
+    ),
+    "refused": (
+        [],
+        FinishReason.REFUSAL,
+        {**SAID, "content": ""},
+        [],
+        "content_filter",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("blocks", "reason", "message", "deltas", "finish"), OLDER.values(), ids=OLDER
+)
+def test_the_older_form(
+    blocks: list[Block],
+    reason: FinishReason,
+    message: dict[str, Any],
+    deltas: list[dict[str, Any]],
+    finish: str,
+) -> None:
+    events = turn(*blocks, reason=reason)
+    whole, read = document(events, legacy=True), chunks(events, legacy=True)
+    [choice] = whole["choices"]
+    assert (choice["message"], choice["finish_reason"]) == (message, finish)
+    assert [chunk["choices"][0]["delta"] for chunk in read] == [
+        {"role": "assistant", "content": "", "refusal": None},
+        *deltas,
+        {},
+    ]
+    finishes = [chunk["choices"][0]["finish_reason"] for chunk in read]
+    assert finishes == [None] * (len(deltas) + 1) + [finish]
+    check_document(whole)
+    for chunk in read:
+        check_chunk(chunk)
+
+
 def test_each_event_is_sent_when_it_comes() -> None:
     sent = stream(turn(words("a"), call("c1", "look", "{}")), include_usage=True)
     assert [len(data(frames)) for frames in sent] == [1, 0, 1, 0, 1, 1, 0, 0, 3]

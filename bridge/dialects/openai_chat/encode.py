@@ -98,8 +98,13 @@ def render_usage(usage: Usage) -> dict[str, Any]:
     }
 
 
-def render(completion: Completion, *, completion_id: str, created: int) -> dict[str, Any]:
-    """A whole ``chat.completion``; ``created`` is in seconds since 1970."""
+def render(
+    completion: Completion, *, completion_id: str, created: int, legacy: bool = False
+) -> dict[str, Any]:
+    """A whole ``chat.completion``; ``created`` is in seconds since 1970.
+
+    A ``legacy`` one calls in the older form, which holds one call.
+    """
     text = completion.text_of(BlockKind.TEXT)
     message: dict[str, Any] = {
         "role": "assistant",
@@ -108,8 +113,11 @@ def render(completion: Completion, *, completion_id: str, created: int) -> dict[
     }
     if reasoning := completion.text_of(BlockKind.THINKING):
         message["reasoning_content"] = reasoning
-    if calls := [block for block in completion.blocks if block.kind is BlockKind.TOOL_CALL]:
-        message["tool_calls"] = [_render_call(call) for call in calls]
+    calls = [_render_call(b) for b in completion.blocks if b.kind is BlockKind.TOOL_CALL]
+    if calls and legacy:
+        message["function_call"] = calls[0]["function"]
+    elif calls:
+        message["tool_calls"] = calls
     elif completion.reason is FinishReason.REFUSAL:
         message["content"] = text  # a string, even when the model said nothing
     return {
@@ -122,11 +130,17 @@ def render(completion: Completion, *, completion_id: str, created: int) -> dict[
                 "index": 0,
                 "message": message,
                 "logprobs": None,
-                "finish_reason": FINISH_REASONS[completion.reason],
+                "finish_reason": _finish_reason(completion.reason, legacy=legacy),
             }
         ],
         "usage": render_usage(completion.usage),
     }
+
+
+def _finish_reason(reason: FinishReason, *, legacy: bool) -> str:
+    if legacy and reason is FinishReason.TOOL_CALLS:
+        return "function_call"
+    return FINISH_REASONS[reason]
 
 
 def _render_call(block: Block) -> dict[str, Any]:
@@ -152,6 +166,7 @@ def render_messages(system: Sequence[str], messages: Sequence[Message]) -> list[
                 "role": "tool",
                 "tool_call_id": part.call_id,
                 "content": _result(part.content),
+                **({"is_error": True} if part.is_error else {}),
             }
             for part in message.parts
             if isinstance(part, ToolResult)
@@ -211,11 +226,13 @@ class ChunkEncoder:
 
     The first chunk carries the role; then one chunk for each delta; then the finish reason; then
     the usage, if it was asked for; then ``[DONE]``. After an error there is no ``[DONE]``.
+    ``legacy`` asks for calls in the older form, which holds one call.
     """
 
     completion_id: str
     created: int
     include_usage: bool
+    legacy: bool = False
     _model: str = field(default="", init=False)
     _usage: Usage = field(factory=Usage, init=False)
     _calls: dict[int, int] = field(factory=dict, init=False)  # a block's index → its call's
@@ -250,22 +267,22 @@ class ChunkEncoder:
     def _call(self, event: BlockStarted) -> bytes:
         number = self._calls[event.index] = len(self._calls)
         self._silent.add(event.index)
-        call = {
-            "index": number,
-            "id": event.call_id,
-            "type": "function",
-            "function": {"name": event.name, "arguments": ""},
-        }
-        return self._delta({"tool_calls": [call]})
+        function = {"name": event.name, "arguments": ""}
+        return self._piece(number, function, {"id": event.call_id, "type": "function"})
 
     def _arguments(self, index: int, piece: str) -> bytes:
         if piece:
             self._silent.discard(index)
-        call = {"index": self._calls[index], "function": {"arguments": piece}}
-        return self._delta({"tool_calls": [call]})
+        return self._piece(self._calls[index], {"arguments": piece}, {})
+
+    def _piece(self, number: int, function: dict[str, str], head: dict[str, str]) -> bytes:
+        """A part of a call; ``head`` is what the older form does not have."""
+        if not self.legacy:
+            return self._delta({"tool_calls": [{"index": number, **head, "function": function}]})
+        return b"" if number else self._delta({"function_call": function})
 
     def _finish(self, event: TurnFinished) -> bytes:
-        frames = self._chunk({}, FINISH_REASONS[event.reason])
+        frames = self._chunk({}, _finish_reason(event.reason, legacy=self.legacy))
         if self.include_usage:
             frames += frame(self._envelope([], render_usage(self._usage)))
         return frames + DONE

@@ -1,0 +1,129 @@
+"""What is rendered as messages is read as the conversation that it was."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from openai_bodies import HI, PNG, calling, image, result, text, user
+
+from bridge.core.conversation import (
+    Image,
+    LinkedImage,
+    Message,
+    Role,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
+from bridge.dialects.openai_chat import decode, render_messages
+from bridge.dialects.openai_chat.encode import dumps
+
+steady = settings(
+    deadline=None,
+    derandomize=True,
+    database=None,
+    max_examples=200,
+    suppress_health_check=[HealthCheck.too_slow],  # a busy machine is not a fault
+)
+
+characters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+words = st.text(characters, min_size=1, max_size=6)
+said = words.filter(str.strip).map(lambda value: Text(text=value))
+pictures = st.builds(
+    Image, media_type=st.sampled_from(["image/png", "image/webp"]), data=st.sampled_from([PNG])
+) | st.builds(LinkedImage, url=st.sampled_from(["https://a/b.png", "https://é.example/?a=b"]))
+contents = st.lists(words.map(lambda value: Text(text=value)) | pictures, max_size=3).map(tuple)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(words, inner, max_size=2),
+    max_leaves=4,
+)
+arguments = st.dictionaries(words, json_values, max_size=2)
+
+
+def message(role: Role, *parts: Any) -> Message:
+    return Message(role=role, parts=parts)
+
+
+@st.composite
+def rounds(draw: st.DrawFn) -> list[Message]:
+    """What the user says, what the model answers, and what its calls give back."""
+    found = [message(Role.USER, *draw(st.lists(said, min_size=1, max_size=2)))]
+    found += [message(Role.SYSTEM, *texts) for texts in draw(st.lists(st.tuples(said), max_size=1))]
+    ids = draw(st.lists(words, unique=True, max_size=3))
+    calls = [ToolCall(id=id_, name=draw(words), arguments=draw(arguments)) for id_ in ids]
+    texts = draw(st.lists(said, min_size=0 if calls else 1, max_size=2))
+    found.append(message(Role.ASSISTANT, *texts, *calls))
+    found += [
+        message(
+            Role.USER,
+            ToolResult(call_id=id_, content=draw(contents), is_error=draw(st.booleans())),
+        )
+        for id_ in draw(st.permutations(ids))
+    ]
+    return found
+
+
+conversations = st.builds(
+    lambda found, last: [*(one for round_ in found for one in round_), message(Role.USER, last)],
+    st.lists(rounds(), max_size=3),
+    said,
+)
+
+
+@steady
+@given(st.lists(words, max_size=2), conversations)
+def test_a_conversation_comes_back(system: list[str], messages: list[Message]) -> None:
+    sent = dumps({"messages": render_messages(system, messages)})
+    turn = decode(sent).turn
+    assert list(turn.system) == system
+    assert list(turn.messages) == messages
+
+
+def test_reasoning_is_left_out() -> None:
+    call = ToolCall(id="c1", name="look", arguments={})
+    thought = Thinking(text="hm", signature="s")
+    assert render_messages((), [message(Role.ASSISTANT, thought, call)]) == [
+        calling("c1", arguments="{}")
+    ]
+
+
+RESULTS = {
+    "words": (result("c1", "done"), (Text(text="done"),), False),
+    "nothing": (result("c1", ""), (), False),
+    "several-words": (
+        result("c1", [text("a"), text("b")]),
+        (Text(text="a"), Text(text="b")),
+        False,
+    ),
+    "a-failure": ({**result("c1", "no"), "is_error": True}, (Text(text="no"),), True),
+    "pictures": (
+        result("c1", [text("a"), image(f"data:image/gif;base64,{PNG}"), image("https://a/b")]),
+        (Text(text="a"), Image(media_type="image/gif", data=PNG), LinkedImage(url="https://a/b")),
+        False,
+    ),
+    "a-picture-of-a-failure": (
+        {**result("c1", [image("https://a/b")]), "is_error": True},
+        (LinkedImage(url="https://a/b"),),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("wire", "content", "is_error"), RESULTS.values(), ids=RESULTS)
+def test_a_result(wire: dict[str, Any], content: Any, is_error: bool) -> None:
+    answered = ToolResult(call_id="c1", content=content, is_error=is_error)
+    assert render_messages((), [message(Role.USER, answered)]) == [wire]
+    turn = decode(json.dumps({"messages": [HI, calling("c1"), wire]}).encode()).turn
+    assert turn.messages[-1] == message(Role.USER, answered)
+
+
+def test_a_system_prompt_and_several_texts() -> None:
+    spoken = message(Role.USER, Text(text="a"), Text(text="b"))
+    assert render_messages(["be brief"], [spoken]) == [
+        {"role": "system", "content": "be brief"},
+        user([text("a"), text("b")]),
+    ]
