@@ -91,7 +91,7 @@ def announce(settings: Settings, listening: "Listening") -> None:
     """Tell the person where the server is and what to do next."""
     from bridge.web.keys import ENGINE
 
-    login = listening.app[ENGINE].login
+    login = listening.app[ENGINE].account.login
     everywhere = settings.host in {"0.0.0.0", "::"}  # noqa: S104 - compared, not listened on
     host = "127.0.0.1" if everywhere else settings.host
     url = f"http://[{host}]" if ":" in host else f"http://{host}"
@@ -125,7 +125,7 @@ def _claude(listening: "Listening") -> str:
     """What to type for Claude Code: its name, or where it is when no shell would find it."""
     from bridge.web.keys import ENGINE
 
-    return "claude" if shutil.which("claude") else str(listening.app[ENGINE].launch.cli)
+    return "claude" if shutil.which("claude") else str(listening.app[ENGINE].account.launch.cli)
 
 
 def configure_logging(*, verbose: bool) -> None:

@@ -296,6 +296,16 @@ class Settings:
         metavar="SECONDS",
         help="How long a conversation's process waits for its next turn before it is ended.",
     )
+    tool_wait: float = _knob(
+        600.0,
+        "--tool-wait",
+        env=("TOOL_WAIT_SECONDS",),
+        group="Limits",
+        parse=_seconds(0, 9999),
+        metavar="SECONDS",
+        help="How long a process waits for the results of the functions that the model called. "
+        "Results that come later are taken all the same, by replay.",
+    )
     session_ttl: float = _knob(
         3600.0,
         "--session-ttl",

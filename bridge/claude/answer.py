@@ -5,7 +5,8 @@ prompt cache is lost and signed reasoning is refused.
 """
 
 import json
-from typing import Any
+import math
+from typing import Any, NoReturn
 
 from attrs import define, field
 
@@ -18,6 +19,7 @@ from bridge.core.conversation import (
     Thinking,
     ToolCall,
 )
+from bridge.core.mending import mended
 
 _PIECES = {
     "text_delta": "text",
@@ -52,12 +54,14 @@ class Answer:
                 elif kind == "signature_delta":
                     block.signature += delta["signature"]
 
-    def message(self) -> Message:
+    def message(self, *, cut: bool = False) -> Message:
         """What was said; without parts when nothing of it can be seen, for then nothing was.
 
-        Raises ``ValueError`` when the arguments of a call are not a JSON object.
+        An answer that was ``cut`` called nothing: the last call may not be whole, and others may be
+        missing. Raises ``ValueError`` when the arguments of a call are not a JSON object.
         """
-        parts = tuple(part for block in self._blocks if (part := _part(block)) is not None)
+        blocks = [b for b in self._blocks if not (cut and b.start.get("type") == "tool_use")]
+        parts = tuple(part for block in blocks if (part := _part(block)) is not None)
         seen = any(isinstance(part, Text | ToolCall) for part in parts)
         return Message(role=Role.ASSISTANT, parts=parts if seen else ())
 
@@ -72,13 +76,36 @@ def _part(block: _Block) -> Part | None:
         case "redacted_thinking":
             return RedactedThinking(data=block.start.get("data", ""))
         case "tool_use":
-            arguments = json.loads(whole or "{}")
-            if not isinstance(arguments, dict):
-                raise ValueError("not an object")
             return ToolCall(
                 id=block.start.get("id", ""),
                 name=block.start.get("name", ""),
-                arguments=arguments,
+                arguments=json_object(whole or "{}"),
             )
         case _:
             return None
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """A JSON object that a model wrote, as it can be sent back: mended, and without infinities.
+
+    Raises ``ValueError`` for anything else.
+    """
+    try:
+        value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        if not isinstance(value, dict):
+            raise ValueError("not an object")
+        found: dict[str, Any] = mended(value)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    return found
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number that is too large")
+    return number

@@ -10,20 +10,22 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from typing import Any
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
-from bridge.claude.account import Login, read_login
-from bridge.claude.history import script
+from bridge.claude.account import Account
+from bridge.claude.body import Request, request_of
+from bridge.claude.calls import results_for
+from bridge.claude.demands import Demands
+from bridge.claude.history import Script, script
 from bridge.claude.kept import Held, KeptProcesses
-from bridge.claude.names import Names, listed_models
+from bridge.claude.names import Names
 from bridge.claude.options import Launch, flag_settings
 from bridge.claude.places import Places
 from bridge.claude.pool import Pool
-from bridge.claude.process import CliProcess, InitializeRefused, TurnPlan, is_last
+from bridge.claude.process import CliProcess, TurnPlan, is_last
 from bridge.claude.translate import LOGIN_ADVICE, RetryPolicy
-from bridge.core.conversation import Turn
+from bridge.core.conversation import ToolResult, Turn
 from bridge.core.errors import BridgeError, NotLoggedIn, ProcessLost, ShuttingDown, TurnTimeout
 from bridge.core.events import Event, TurnFailed, TurnFinished, TurnStarted
 
@@ -32,8 +34,30 @@ log = logging.getLogger(__name__)
 FLOOR = 1
 """How many ready processes are left when nobody has come for a while."""
 
-LOGIN_RECHECK_SECONDS = 2.0
-"""How often at most a request makes us look whether somebody has logged in meanwhile."""
+
+@frozen(kw_only=True)
+class Limits:
+    """How much may go on at once, in turns and processes; times are in seconds.
+
+    ``max_process_memory`` is in bytes. See :class:`bridge.settings.Settings` for each of them.
+    """
+
+    max_concurrent: int
+    max_queue: int
+    max_timeout: float
+    pool_size: int
+    max_live: int
+    process_idle: float
+    tool_wait: float
+    max_process_memory: int
+
+
+@frozen
+class _Resumed:
+    """A process that goes on with a conversation, and what it has not heard of it."""
+
+    process: CliProcess
+    said: Script | tuple[ToolResult, ...]
 
 
 @define
@@ -42,6 +66,7 @@ class _Run:
 
     process: CliProcess
     timer: asyncio.TimerHandle
+    model: str | None = None  # that answers
     kept: bool = False
 
 
@@ -49,56 +74,54 @@ class _Run:
 class Engine:
     """The owner of all CLI processes of a server.
 
-    ``clock`` is a monotonic time in seconds; tests own it.
+    ``launch``, ``names`` and ``policy`` are what its :class:`Account` starts with; ``clock`` is a
+    monotonic time in seconds, which tests own.
     """
 
-    launch: Launch
-    names: Names
-    policy: RetryPolicy
-    max_concurrent: int
-    max_queue: int
-    max_timeout: float
-    pool_size: int
-    max_live: int
-    process_idle: float
-    max_process_memory: int
+    _launch: Launch
+    _names: Names
+    _policy: RetryPolicy
+    limits: Limits
     match: bool
     clock: Callable[[], float] = time.monotonic
-    login: Login = field(default=Login(logged_in=False), init=False)
+    account: Account = field(init=False)
     pool: Pool = field(init=False)
     kept: KeptProcesses = field(init=False)
-    late: bool = field(default=True, init=False)  # the system prompt may come with initialize
     matched: int = field(default=0, init=False)  # turns that went on without naming a session
     places: Places = field(init=False)
     faults: Counter[str] = field(factory=Counter, init=False)  # of turns, by code
     _last_turn: float = field(init=False)
-    _login_read_at: float = field(default=float("-inf"), init=False)
-    _login_lock: asyncio.Lock = field(factory=asyncio.Lock, init=False)
-    _described: asyncio.Event = field(factory=asyncio.Event, init=False)
-    _describing: asyncio.Task[None] | None = field(default=None, init=False)
     _running: set[CliProcess] = field(factory=set, init=False)
     _coming: int = field(default=0, init=False)  # about to run
     _starting: set[CliProcess] = field(factory=set, init=False)  # of those: no word yet
     _stopping: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.pool = Pool(make=lambda: CliProcess(self.launch))
+        self.pool = Pool(make=lambda: CliProcess(self.account.launch))
+        self.account = Account(
+            launch=self._launch,
+            names=self._names,
+            policy=self._policy,
+            pool=self.pool,
+            clock=self.clock,
+            changed=self._account_changed,
+        )
         self.kept = KeptProcesses(discard=self.pool.discard, clock=self.clock)
-        self.pool_size = min(self.pool_size, self.max_live - 1)  # one is for whoever comes
-        self.places = Places(min(self.max_concurrent, self.max_live), self.max_queue)
+        limits = self.limits  # of the ready processes one place is left for whoever comes
+        self.limits = evolve(limits, pool_size=min(limits.pool_size, limits.max_live - 1))
+        self.places = Places(min(limits.max_concurrent, limits.max_live), limits.max_queue)
         self._last_turn = self.clock()
 
     # -- life ------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Read the login state, then get the first processes ready in the background."""
-        await self.refresh_login()
+        await self.account.refresh()
 
     async def stop_turns(self) -> None:
         """End every running turn with an error, and take no new ones."""
         self._stopping = True
-        if self._describing is not None:
-            self._describing.cancel()
+        self.account.stop()
         self.kept.end_all()
         failure = TurnFailed(error=ShuttingDown(ShuttingDown.advice))
         for process in list(self._running):
@@ -107,9 +130,14 @@ class Engine:
     async def aclose(self) -> None:
         """End every process; when this returns none is left."""
         await self.stop_turns()
-        if self._describing is not None:
-            await asyncio.wait([self._describing])
+        await self.account.stopped()
         await self.pool.aclose()
+
+    def _account_changed(self) -> None:
+        self.kept.end_all()
+        if self.account.login.logged_in and not self._stopping:
+            self.pool.refill(self.limits.pool_size)
+            self.account.describe()
 
     # -- conversations between their turns --------------------------------------------------------
 
@@ -123,14 +151,14 @@ class Engine:
 
     def sweep(self) -> None:
         """End the processes that have waited for too long, also for somebody to come at all."""
-        self.kept.end_idle(self.process_idle)
+        self.kept.end_idle(self.limits.process_idle, waiting=self.limits.tool_wait)
         if self._is_quiet():
             self.pool.shrink(FLOOR)
 
     def end_overgrown(self) -> None:
         """End the processes that take more memory than one may; their turns end with an error."""
         for process in (*self._running, *self.kept):
-            if process.memory() > self.max_process_memory:
+            if process.memory() > self.limits.max_process_memory:
                 self.faults["process_too_large"] += 1
                 log.warning("the Claude Code process %s takes too much memory", process.pid)
                 process.fail(
@@ -143,76 +171,20 @@ class Engine:
                 )
 
     def processes(self) -> dict[str, list[int]]:
-        """The ids of the living processes, by what they do: ready, running, idle."""
+        """The ids of the living processes, by what they do: ready, running, idle, waiting.
+
+        Those that wait do so for the results of calls.
+        """
         by_state: dict[str, Iterable[CliProcess]] = {
             "ready": self.pool.ready,
             "running": self._running,
-            "idle": self.kept,
+            "idle": (process for process in self.kept if not process.waiting),
+            "waiting": (process for process in self.kept if process.waiting),
         }
         return {
             state: [p.pid for p in processes if p.alive and p.pid is not None]
             for state, processes in by_state.items()
         }
-
-    # -- login and models ------------------------------------------------------------------------
-
-    async def refresh_login(self) -> Login:
-        """Ask the CLI for the login state, unless that was done a moment ago."""
-        async with self._login_lock:
-            if self.clock() - self._login_read_at >= LOGIN_RECHECK_SECONDS:
-                login = await read_login(self.launch)
-                self._login_read_at = self.clock()
-                self._take_login(login)
-            return self.login
-
-    async def current_login(self) -> Login:
-        """The login as it is known; while there is none, whether somebody has logged in since."""
-        return self.login if self.login.logged_in else await self.refresh_login()
-
-    def _take_login(self, login: Login) -> None:
-        changed, self.login = login != self.login, login
-        if not changed:
-            return
-        self.launch = evolve(self.launch, simple=login.allows_simple)
-        self.policy = evolve(self.policy, login_refreshes=not login.allows_simple)
-        self.pool.drop_ready()
-        self.kept.end_all()
-        if login.logged_in and not self._stopping:
-            self.pool.refill(self.pool_size)
-            if self._describing is None or self._describing.done():
-                self._describing = asyncio.create_task(self._describe())
-
-    async def known_names(self) -> Names:
-        """The names, with the CLI's own list in them once it is known."""
-        if self._describing is not None:
-            await self._described.wait()
-        return self.names
-
-    async def _describe(self) -> None:
-        try:
-            try:
-                described = await self._described_by(system=("",))
-            except InitializeRefused:
-                log.warning(
-                    "this Claude Code takes no system prompt when it is initialized: from now on a "
-                    "process is started for each conversation when it comes, which takes longer"
-                )
-                self.late = False
-                self.pool.drop_ready()
-                described = await self._described_by(system=())
-            models = listed_models(described.get("models") or ())
-            self.names = evolve(self.names, listed=models)
-        except Exception as error:  # noqa: BLE001 - the SDK raises bare ones; turns go on without
-            log.warning("Claude Code did not list its models: %r", error)
-        finally:
-            self._described.set()
-
-    async def _described_by(self, *, system: tuple[str, ...]) -> dict[str, Any]:
-        process = await self.pool.take()
-        try:
-            return await process.describe(system=system)
-        finally:
-            self.pool.discard(process)
 
     # -- turns -----------------------------------------------------------------------------------
 
@@ -221,7 +193,7 @@ class Engine:
 
         Closing the iterator early kills the process, and with it the call to the model.
         """
-        deadline = asyncio.get_running_loop().time() + self.max_timeout
+        deadline = asyncio.get_running_loop().time() + self.limits.max_timeout
         try:
             async with asyncio.timeout_at(deadline):
                 model = await self._model(turn)
@@ -246,9 +218,9 @@ class Engine:
         """The model to ask for, if a turn can be run at all."""
         if self._stopping:
             raise ShuttingDown(ShuttingDown.advice)
-        if not (await self.current_login()).logged_in:
+        if not (await self.account.current_login()).logged_in:
             raise NotLoggedIn(LOGIN_ADVICE)
-        return (await self.known_names()).resolve(turn.model)
+        return (await self.account.known_names()).resolve(turn.model)
 
     async def _attempts(
         self, turn: Turn, model: str | None, deadline: float
@@ -258,11 +230,11 @@ class Engine:
         The first may go on in the process that holds the conversation.
         """
         held = Held.before(turn, model)
-        kept = self.kept.take(held)
+        resumed = self._resumed(turn, held)
         for last_attempt in (False, True):
             started = False
-            attempt = self._attempt(turn, held, kept, deadline, ready=not last_attempt)
-            kept = None
+            attempt = self._attempt(turn, held, resumed, deadline, ready=not last_attempt)
+            resumed = None
             async with contextlib.aclosing(attempt) as events:
                 async for event in events:
                     started |= isinstance(event, TurnStarted)
@@ -274,12 +246,24 @@ class Engine:
                     if is_last(event):
                         return
 
+    def _resumed(self, turn: Turn, held: Held) -> "_Resumed | None":
+        """The process that goes on with the turn, if there is one."""
+        process = self.kept.take(held)
+        if process is None:
+            return None
+        new = turn.messages[len(held.messages) :]
+        said = results_for(process.waiting, new) if process.waiting else script(new)
+        if said is None:
+            self.pool.discard(process)
+            return None
+        return _Resumed(process, said)
+
     async def _attempt(
-        self, turn: Turn, held: Held, kept: CliProcess | None, deadline: float, *, ready: bool
+        self, turn: Turn, held: Held, resumed: "_Resumed | None", deadline: float, *, ready: bool
     ) -> AsyncGenerator[Event]:
         try:
             async with asyncio.timeout_at(deadline):
-                process = kept or await self._fresh(turn, ready=ready)
+                process = resumed.process if resumed else await self._fresh(turn, ready=ready)
         except TimeoutError:
             yield TurnFailed(error=self._too_long("Claude Code did not start"))
             return
@@ -290,65 +274,77 @@ class Engine:
             if self._stopping:  # it was, while this turn waited
                 yield TurnFailed(error=ShuttingDown(ShuttingDown.advice))
                 return
-            plan = self._plan(turn, held, live=kept is not None)
+            request = request_of(turn, forces=self.account.names.can_force(held.model))
+            plan = self._plan(turn, held, resumed, request)
             queue = process.begin(plan, self._policy_until(deadline))
-            answering: str | None = None
+            demands = Demands(request, turn)
             while True:
-                event = await queue.get()
-                match event:
-                    case TurnStarted():
-                        answering = event.model
-                        self._starting.discard(process)
-                        self._refill()
-                        self.matched += kept is not None and turn.session is None
-                        event = evolve(event, live=kept is not None)
-                    case TurnFinished():
-                        message = evolve(event.message, model=answering)
-                        event = evolve(event, message=message)
-                        self._keep(run, evolve(held, messages=(*turn.messages, message)))
-                    case TurnFailed(error=NotLoggedIn()):
-                        self._take_login(evolve(self.login, logged_in=False))
-                yield event
-                if is_last(event):
-                    return
+                for event in await demands.take(await queue.get()):
+                    match event:
+                        case TurnStarted():
+                            self.matched += resumed is not None and turn.session is None
+                            yield self._started(run, event, live=resumed is not None)
+                        case TurnFinished():
+                            message = evolve(event.message, model=run.model)
+                            if not demands.altered:
+                                self._keep(run, evolve(held, messages=(*turn.messages, message)))
+                            yield evolve(event, message=message)
+                        case TurnFailed(error=NotLoggedIn()):
+                            self.account.take(evolve(self.account.login, logged_in=False))
+                            yield event
+                        case _:
+                            yield event
+                    if is_last(event):
+                        return
 
-    def _plan(self, turn: Turn, held: Held, *, live: bool) -> TurnPlan:
+    def _plan(
+        self, turn: Turn, held: Held, resumed: "_Resumed | None", request: Request
+    ) -> TurnPlan:
         """What to tell a process: all of it, or what it does not hold yet."""
         return TurnPlan(
-            system=turn.system if self.late else (),
-            settings=flag_settings(None if live else held.model, turn.sampling),
-            script=script(turn.messages[len(held.messages) if live else 0 :]),
+            system=turn.system if self.account.late else (),
+            settings=flag_settings(None if resumed else held.model, request.fields),
+            said=resumed.said if resumed else script(turn.messages),
+            functions=held.functions,
             keep=self.match or turn.session is not None,
         )
+
+    def _started(self, run: "_Run", event: TurnStarted, *, live: bool) -> TurnStarted:
+        run.model = event.model
+        self._starting.discard(run.process)
+        self._refill()
+        return evolve(event, live=live)
 
     async def _fresh(self, turn: Turn, *, ready: bool) -> CliProcess:
         self._coming += 1
         try:
             while len(self.kept) and self._free_places() < 0:
                 self.kept.end_oldest()
-            if self.late:
+            if self.account.late:
                 return await self.pool.take(ready=ready)
-            return await self.pool.start(CliProcess(self.launch, turn.system))
+            return await self.pool.start(CliProcess(self.account.launch, turn.system))
         finally:
             self._coming -= 1
 
     def _free_places(self) -> int:
         """How many more processes there may be, beside those that the pool has or should have."""
         busy = len(self._running) + self._coming
-        return self.max_live - self.pool_size - busy - len(self.kept)
+        return self.limits.max_live - self.limits.pool_size - busy - len(self.kept)
 
     def _ready_places(self) -> int:
         """How many processes the pool may have, when the others are counted."""
-        return max(0, self.pool_size + min(0, self._free_places()))
+        return max(0, self.limits.pool_size + min(0, self._free_places()))
 
     def _keep(self, run: "_Run", held: Held) -> None:
         """Keep a process for the conversation's next turn, if it is fit for that and has a place.
 
         From then on it is not this turn's any more: the next one may have begun in it.
         """
-        if not run.process.goes_on or self._stopping or not self.process_idle:
+        process = run.process
+        allowed = self.limits.tool_wait if process.waiting else self.limits.process_idle
+        if not process.goes_on or self._stopping or not allowed:
             return
-        if run.process.launch is not self.launch:  # the login changed meanwhile
+        if process.launch is not self.account.launch:  # the login changed meanwhile
             return
         while len(self.kept) and self._free_places() < 0:
             self.kept.end_oldest()
@@ -356,13 +352,13 @@ class Engine:
             return
         run.kept = True
         run.timer.cancel()
-        self._running.discard(run.process)
-        self.kept.keep(held, run.process)
+        self._running.discard(process)
+        self.kept.keep(held, process)
 
     def _policy_until(self, deadline: float) -> RetryPolicy:
         """No wait for a retry that would end after the deadline."""
         left = deadline - asyncio.get_running_loop().time()
-        return evolve(self.policy, max_wait=min(self.policy.max_wait, left))
+        return evolve(self.account.policy, max_wait=min(self.account.policy.max_wait, left))
 
     @contextlib.contextmanager
     def _counted(self, process: CliProcess, deadline: float) -> Iterator["_Run"]:
@@ -387,14 +383,16 @@ class Engine:
 
     def _refill(self) -> None:
         """Start a process for later, unless somebody waits for the first word of one now."""
-        if self.late and not (self._starting or self._stopping):
-            wanted = min(self.pool_size, FLOOR) if self._is_quiet() else self.pool_size
+        if self.account.late and not (self._starting or self._stopping):
+            size = self.limits.pool_size
+            wanted = min(size, FLOOR) if self._is_quiet() else size
             self.pool.refill(min(wanted, self._ready_places()))
 
     def _is_quiet(self) -> bool:
-        return self.places.taken == 0 and self.clock() - self._last_turn >= self.process_idle
+        return self.places.taken == 0 and self.clock() - self._last_turn >= self.limits.process_idle
 
     def _too_long(self, state: str) -> TurnTimeout:
         return TurnTimeout(
-            f"The answer took longer than {self.max_timeout:g} seconds (MAX_TIMEOUT): {state}."
+            f"The answer took longer than {self.limits.max_timeout:g} seconds (MAX_TIMEOUT): "
+            f"{state}."
         )

@@ -4,11 +4,16 @@ A conversation is told to the CLI as what it is: user, assistant, tool_use and t
 See docs/architecture.md for the protocol (``shouldQuery: false``, one result for each line).
 """
 
+import functools
+import hashlib
+import itertools
+import re
+import sys
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from bridge.core.conversation import (
     Image,
@@ -25,6 +30,10 @@ from bridge.core.conversation import (
 )
 
 Line = dict[str, Any]
+
+_PLAIN = re.compile(r"[a-zA-Z0-9_-]+")
+_ODD = re.compile(r"[^a-zA-Z0-9_-]")
+MAX_NAME = 128
 
 
 @frozen(kw_only=True)
@@ -64,22 +73,64 @@ class _Side:
     model: str | None
 
 
+@define
+class _CallIds:
+    """The ids of calls as the Messages API takes them: of plain characters, and each used once.
+
+    Other models' histories have ids of all sorts, and begin at ``call_0`` in every answer.
+    """
+
+    _given: dict[str, str] = field(factory=dict)  # as they came → as they go
+    _taken: dict[str, int] = field(factory=dict)  # how often they were wanted
+
+    def call(self, call_id: str) -> str:
+        """The id of a new call."""
+        plain = call_id if _PLAIN.fullmatch(call_id) else f"call_{_digest(call_id)}"
+        free = plain
+        while free in self._taken:
+            self._taken[plain] += 1
+            free = f"{plain}_{self._taken[plain]}"
+        self._taken[free] = 1
+        self._given[call_id] = free
+        return free
+
+    def result(self, call_id: str) -> str:
+        """The id of the latest call that was given as ``call_id``."""
+        return self._given.get(call_id, call_id)
+
+
+def fit_name(name: str) -> str:
+    """The name of a function that was called, as the Messages API takes it."""
+    return _ODD.sub("_", name)[:MAX_NAME] or "unnamed"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:24]
+
+
 def _alternating(messages: Iterable[Message]) -> list[_Side]:
     merged: list[_Side] = []
+    ids = _CallIds()
     for message in messages:
         role = Role.ASSISTANT if message.role is Role.ASSISTANT else Role.USER
-        blocks = [_block(part, message.role) for part in message.parts]
+        blocks = [_block(part, message.role, ids) for part in message.parts]
         if merged and merged[-1].role is role:
             merged[-1].blocks.extend(blocks)
         elif blocks:
             merged.append(_Side(role, blocks, message.model))
-    for side in merged:
-        if side.role is Role.USER:  # the API wants results first: they answer what was just said
-            side.blocks.sort(key=lambda block: block["type"] != "tool_result")
+    for before, side in itertools.pairwise(merged):
+        if side.role is Role.USER:  # the API wants results first; a live process has them in order
+            places = {block["id"]: n for n, block in enumerate(before.blocks) if "id" in block}
+            side.blocks.sort(key=functools.partial(_place, places))
     return merged
 
 
-def _block(part: Part, role: Role) -> dict[str, Any]:
+def _place(places: Mapping[Any, int], block: dict[str, Any]) -> int:
+    """A result's place is that of its call; words come after all of them."""
+    return places.get(block.get("tool_use_id"), sys.maxsize)
+
+
+def _block(part: Part, role: Role, ids: _CallIds) -> dict[str, Any]:
     match part:
         case Text(text=text):
             if role is Role.SYSTEM:
@@ -88,14 +139,14 @@ def _block(part: Part, role: Role) -> dict[str, Any]:
         case ToolCall():
             return {
                 "type": "tool_use",
-                "id": part.id,
-                "name": part.name,
+                "id": ids.call(part.id),
+                "name": fit_name(part.name),
                 "input": dict(part.arguments),
             }
         case ToolResult():
             return {
                 "type": "tool_result",
-                "tool_use_id": part.call_id,
+                "tool_use_id": ids.result(part.call_id),
                 "content": [_result(piece) for piece in part.content],
                 **({"is_error": True} if part.is_error else {}),
             }

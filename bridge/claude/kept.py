@@ -18,7 +18,7 @@ class Held:
     """What a process holds: the whole conversation, and whose it is.
 
     ``session`` is the conversation's name, None when it has none; ``model`` the one asked for,
-    resolved.
+    resolved. ``functions`` are the names of those that may be called.
     """
 
     owner: str
@@ -26,6 +26,7 @@ class Held:
     model: str | None
     system: tuple[str, ...]
     messages: tuple[Message, ...]
+    functions: frozenset[str] = field(default=frozenset(), eq=False)
 
     @classmethod
     def before(cls, turn: Turn, model: str | None) -> "Held":
@@ -39,7 +40,16 @@ class Held:
             model=model,
             system=turn.system,
             messages=turn.messages[:end],
+            functions=frozenset(tool.name for tool in turn.tools),
         )
+
+    def serves(self, wanted: "Held") -> bool:
+        """Whether a process that holds this can go on with what another must hold.
+
+        One with functions always offers some, so a turn without any is not for it.
+        """
+        offers = bool(self.functions) == bool(wanted.functions)
+        return self == wanted and offers and self.functions >= wanted.functions
 
 
 @frozen
@@ -80,7 +90,7 @@ class KeptProcesses:
             self.release(wanted.owner, wanted.session)
             return None
         for kept in reversed(self._kept):
-            if kept.held == wanted and kept.process.alive:
+            if kept.held.serves(wanted) and kept.process.alive:
                 self._kept.remove(kept)
                 return kept.process
         self.release(wanted.owner, wanted.session)
@@ -103,10 +113,18 @@ class KeptProcesses:
         if self._kept:
             self.discard(self._kept.pop(0).process)
 
-    def end_idle(self, seconds: float) -> None:
-        """End those that were not used for so long, and those that have died."""
-        latest = self.clock() - seconds
-        self._end(lambda kept: kept.since <= latest or not kept.process.alive)
+    def end_idle(self, seconds: float, *, waiting: float) -> None:
+        """End those that were not used for so long, and those that have died.
+
+        Those that wait for the results of calls may do so for ``waiting`` seconds.
+        """
+        now = self.clock()
+
+        def is_over(kept: _Kept) -> bool:
+            limit = waiting if kept.process.waiting else seconds
+            return kept.since + limit <= now or not kept.process.alive
+
+        self._end(is_over)
 
     def end_all(self) -> None:
         """End every one."""

@@ -6,6 +6,7 @@ anything else upstream as it is.
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from attrs import field, frozen
 
@@ -48,15 +49,21 @@ _CLAUDE_ID = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
+_UP_TO_FOUR = re.compile(r"claude-(?:[a-z]+-)?[1-4](?!\d)")
+
 
 @frozen(kw_only=True)
 class ListedModel:
-    """A model that this login may use, as the CLI lists it: its short name and the full id."""
+    """A model that this login may use, as the CLI lists it: its short name and the full id.
+
+    ``thinks_always``: thinking can't be switched off.
+    """
 
     value: str
     resolved: str
     display_name: str = ""
     description: str = ""
+    thinks_always: bool = False
 
 
 @frozen(kw_only=True)
@@ -89,6 +96,17 @@ class Names:
             param="model",
         )
 
+    def can_force(self, resolved: str | None) -> bool:
+        """Whether a model (None: the CLI's default) can be forced to call a function.
+
+        Those that always think refuse it. One that the CLI does not list is judged by its line: up
+        to the 4 line all could be forced.
+        """
+        for model in self.listed:
+            if resolved == model.resolved or (resolved is None and model.value == "default"):
+                return not model.thinks_always
+        return resolved is not None and _UP_TO_FOUR.search(resolved) is not None
+
     def offered(self) -> dict[str, str]:
         """Every name that a client can be offered → the model that answers to it."""
         offered = {m.resolved: m.resolved for m in self.listed}
@@ -101,7 +119,7 @@ class Names:
         return offered
 
 
-def listed_models(described: Iterable[Mapping[str, str]]) -> tuple[ListedModel, ...]:
+def listed_models(described: Iterable[Mapping[str, Any]]) -> tuple[ListedModel, ...]:
     """The ``models`` of the CLI's initialize reply."""
     return tuple(
         ListedModel(
@@ -109,6 +127,7 @@ def listed_models(described: Iterable[Mapping[str, str]]) -> tuple[ListedModel, 
             resolved=model.get("resolvedModel") or model["value"],
             display_name=model.get("displayName", ""),
             description=model.get("description", ""),
+            thinks_always=model.get("supportsThinkingOff") is False,
         )
         for model in described
     )

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
-from claude_agent_sdk import ClaudeAgentOptions
+from claude_agent_sdk import ClaudeAgentOptions, McpSdkServerConfig
 from claude_agent_sdk import __version__ as sdk_version
+from claude_agent_sdk.types import McpServerConfig
 
+from bridge.claude.calls import SERVER
 from bridge.claude.transport import Command
-from bridge.core.conversation import Sampling
 from bridge.settings import AuthMethod, own_environment_names
 
 PASSED_PREFIXES = ("ANTHROPIC_", "CLAUDE_", "AWS_", "GOOGLE_", "CLOUD_", "VERTEX_", "LC_")
@@ -50,6 +51,14 @@ _NO_SECOND_CALL = {
     "CLAUDE_CODE_DISABLE_REFUSAL_RETRY": "1",
     "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP": "1",
     "DISABLE_COMPACT": "1",
+}
+_FUNCTIONS = {
+    # The client's functions have the names that the client gave them, none is hidden from the
+    # model, any number may be called at once, and a call waits for as long as we let it.
+    "CLAUDE_AGENT_SDK_MCP_NO_PREFIX": "1",
+    "ENABLE_TOOL_SEARCH": "false",
+    "CLAUDE_CODE_MAX_TOOL_USE_CONCURRENCY": "1000",
+    "MCP_TOOL_TIMEOUT": "2000000000",  # ms: 23 days, about the longest that a timer there can be
 }
 _SIMPLE = {
     # Sends the system prompt and the messages alone. It never reads an OAuth login. Without the
@@ -150,6 +159,7 @@ class Launch:
             **self.environment,
             **_QUIET,
             **_NO_SECOND_CALL,
+            **_FUNCTIONS,
             **(_SIMPLE if self.simple else {}),
             "CLAUDE_CODE_MAX_RETRIES": str(self.cli_retries),
             "CLAUDE_CODE_ENTRYPOINT": "sdk-py",
@@ -182,6 +192,7 @@ _FLAGS = (
     "--no-session-persistence",
     *("--thinking", "disabled"),  # left unset, an older model is asked for 31,999 tokens of it
     *("--permission-prompt-tool", "stdio"),
+    *("--allowedTools", f"mcp__{SERVER}"),
 )
 
 _LOCK = "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE"
@@ -189,27 +200,20 @@ _LOCK = "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE"
 looks before it says ``requesting``, so a call that it has announced is not held up."""
 
 
-def sdk_options() -> ClaudeAgentOptions:
+def sdk_options(server: McpSdkServerConfig | None = None) -> ClaudeAgentOptions:
     """The SDK options that are not flags of the CLI: with our transport only these count."""
-    return ClaudeAgentOptions(verbatim_prompts=True)
+    servers: dict[str, McpServerConfig] = {} if server is None else {SERVER: server}
+    return ClaudeAgentOptions(verbatim_prompts=True, mcp_servers=servers)
 
 
-def flag_settings(model: str | None, sampling: Sampling) -> dict[str, Any]:
-    """What ``apply_flag_settings`` sets for one turn: the model and the sampling.
+def flag_settings(model: str | None, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``apply_flag_settings`` sets for one request: the model, and extra fields of its body.
 
     CLAUDE_CODE_EXTRA_BODY is merged into every request that the CLI makes until it is set again,
     so it is always set, to nothing if nothing was asked.
     """
-    body: dict[str, Any] = {}
-    if sampling.temperature is not None:
-        body["temperature"] = sampling.temperature
-    if sampling.top_p is not None:
-        body["top_p"] = sampling.top_p
-    if sampling.max_tokens is not None:
-        body["max_tokens"] = sampling.max_tokens
-    if sampling.stop:
-        body["stop_sequences"] = list(sampling.stop)
-    settings: dict[str, Any] = {"env": {"CLAUDE_CODE_EXTRA_BODY": json.dumps(body), _LOCK: ""}}
+    body = json.dumps(fields)
+    settings: dict[str, Any] = {"env": {"CLAUDE_CODE_EXTRA_BODY": body, _LOCK: ""}}
     if model is not None:
         settings["model"] = model
     return settings

@@ -16,12 +16,21 @@ from typing import Any
 
 import psutil
 from attrs import define, field, frozen
-from claude_agent_sdk import ClaudeSDKClient, ClaudeSDKError, Message, ResultMessage
+from claude_agent_sdk import (
+    ClaudeSDKClient,
+    ClaudeSDKError,
+    Message,
+    ResultMessage,
+    ToolResultBlock,
+    UserMessage,
+)
 
+from bridge.claude.calls import SERVER, OpenCalls
 from bridge.claude.history import Line, Script
 from bridge.claude.options import Launch, locked, sdk_options, unlocked
 from bridge.claude.translate import RetryPolicy, Sentinel, Translator
 from bridge.claude.transport import REAP_SECONDS, CliTransport
+from bridge.core.conversation import ToolCall, ToolResult
 from bridge.core.errors import Unavailable, UpstreamFault
 from bridge.core.events import Event, FinishReason, TurnFailed, TurnFinished
 
@@ -31,17 +40,24 @@ CONTROL_SECONDS = 30.0
 """How long the CLI may take to answer a control request or to accept a line of history."""
 
 
+ASKED_SECONDS = 5.0
+"""How long the CLI may take to ask for the results of calls. If it does not ask it has answered one
+by itself, and the history is replayed."""
+
+
 @frozen(kw_only=True)
 class TurnPlan:
-    """What a process is told: system prompt, per-turn settings, history and prompt.
+    """What a process is told: system prompt, functions, per-turn settings, and what is ``said``.
 
-    In a process that goes on the system prompt and the model are settled, and the script holds only
-    what it has not heard. ``keep`` asks that it can go on after this turn.
+    That is a history with its prompt, or the results of the calls that the process waits for. In a
+    process that goes on the system prompt, the functions and the model are settled, and the script
+    holds only what it has not heard. ``keep`` asks that it can go on after this turn.
     """
 
     system: tuple[str, ...]
     settings: dict[str, Any]
-    script: Script
+    said: Script | tuple[ToolResult, ...]
+    functions: frozenset[str] = frozenset()
     keep: bool = False
 
 
@@ -77,13 +93,15 @@ class CliProcess:
         self._tmp = Path(tempfile.mkdtemp(prefix="p", dir=launch.scratch))
         self.launch = launch
         self._transport = CliTransport(launch.command(self._tmp, system), tap=self._tap)
-        self._client = ClaudeSDKClient(sdk_options(), transport=self._transport)
+        self._calls = OpenCalls(frozenset())
+        self._client: ClaudeSDKClient | None = None
         self._ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._running: _Running | None = None
         self._settling = False  # the answer is whole, and the CLI has not said so yet
         self._free = asyncio.Event()  # nothing is left of the turn before
         self._free.set()
         self._settings: dict[str, Any] = {}  # the flag settings that hold now
+        self._waiting: tuple[str, ...] = ()
         self._pump_task: asyncio.Task[None] | None = None
         self._driver: asyncio.Task[None] | None = None
         self._unwanted = False
@@ -97,6 +115,11 @@ class CliProcess:
     def goes_on(self) -> bool:
         """Whether the last turn ended well and left it fit for the conversation's next one."""
         return self.alive and (self._settling or self._free.is_set())
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The ids of the calls whose results the turn waits for, in their order."""
+        return self._waiting
 
     @property
     def pid(self) -> int | None:
@@ -129,7 +152,7 @@ class CliProcess:
         Raises :class:`InitializeRefused`, or what the SDK raises: ``ClaudeSDKError``,
         ``TimeoutError``.
         """
-        self._pump_task = asyncio.create_task(self._pump(system=system))
+        self._connect(system, frozenset())
         try:
             return await self._ready
         except (ClaudeSDKError, TimeoutError):
@@ -141,7 +164,7 @@ class CliProcess:
         """Start a turn of the conversation; its events come to the queue, the last one included."""
         running = self._running = _Running(plan=plan, translator=Translator(policy=policy))
         if self._pump_task is None:
-            self._pump_task = asyncio.create_task(self._pump(system=plan.system))
+            self._connect(plan.system, plan.functions)
         self._driver = asyncio.create_task(self._drive(running))
         return running.events
 
@@ -179,14 +202,23 @@ class CliProcess:
 
     # -- the pump --------------------------------------------------------------------------------
 
-    async def _pump(self, *, system: tuple[str, ...]) -> None:
+    def _connect(self, system: tuple[str, ...], functions: frozenset[str]) -> None:
+        server = None
         if system:
             self._transport.add_to_initialize(systemPrompt=list(system))
+        if functions:
+            self._calls = OpenCalls(functions)
+            self._transport.add_to_initialize(sdkMcpServers=[SERVER])
+            server = self._calls.server()
+        self._client = ClaudeSDKClient(sdk_options(server), transport=self._transport)
+        self._pump_task = asyncio.create_task(self._pump(self._client))
+
+    async def _pump(self, client: ClaudeSDKClient) -> None:
         try:
             async with asyncio.timeout(CONTROL_SECONDS):
-                await self._client.connect()
-            self._ready.set_result(await self._client.get_server_info() or {})
-            async for message in self._client.receive_messages():
+                await client.connect()
+            self._ready.set_result(await client.get_server_info() or {})
+            async for message in client.receive_messages():
                 self._dispatch(message)
         except Exception as error:  # noqa: BLE001 - the SDK raises bare ones, for a timeout say
             self._lost(error)
@@ -194,7 +226,7 @@ class CliProcess:
             self._lost(None)
             self.kill()
             with contextlib.suppress(Exception):
-                await self._client.disconnect()
+                await client.disconnect()
 
     def _tap(self, raw: dict[str, Any]) -> None:
         running = self._running
@@ -212,19 +244,38 @@ class CliProcess:
                 self._settle(message)
         elif running is not None and running.live:
             self._answer(running, message)
+        elif self._waiting and isinstance(message, ResultMessage):
+            self.kill()  # it gave up a call that should have waited
         elif running is not None and isinstance(message, ResultMessage):
             running.replayed.set()
 
     def _answer(self, running: _Running, message: Message) -> None:
+        if isinstance(message, UserMessage):
+            for block in message.content:
+                if isinstance(block, ToolResultBlock):
+                    self._calls.taken(block.tool_use_id)
         events = running.translator.feed(message)
         if running.translator.ended:  # whether or not anybody reads its events
             running.live = False
-            if running.plan.keep and _ended_well(events[-1]) and not self._unwanted:
+            self._end_turn(events[-1], keep=running.plan.keep and not self._unwanted)
+        running.emit(events)
+
+    def _end_turn(self, last: Event, *, keep: bool) -> None:
+        """Keep the process for the conversation's next turn, if the CLI does nothing till then."""
+        match last:
+            case TurnFinished(reason=FinishReason.STOP | FinishReason.STOP_SEQUENCE) if keep:
                 self._settling = True
                 self._free.clear()
-            else:
+            case TurnFinished(reason=FinishReason.TOOL_CALLS) if keep:
+                calls = [part for part in last.message.parts if isinstance(part, ToolCall)]
+                ids = tuple(call.id for call in calls)
+                known = all(call.name in self._calls.names for call in calls)
+                if known and len(set(ids)) == len(ids) and not any(map(self._calls.knows, ids)):
+                    self._waiting = ids
+                else:
+                    self.kill()  # it would answer an unknown call by itself, and go on
+            case _:
                 self.kill()
-        running.emit(events)
 
     def _settle(self, result: ResultMessage) -> None:
         """The CLI is through with the turn as well: make it ready for the next one."""
@@ -270,22 +321,29 @@ class CliProcess:
     # -- the turn --------------------------------------------------------------------------------
 
     async def _drive(self, running: _Running) -> None:
-        """Tell the process the settings, the history and the prompt, in this order."""
+        """Tell the process the settings, and then what is said."""
         plan = running.plan
         try:
             await self._ready
             async with asyncio.timeout(CONTROL_SECONDS):
                 await self._free.wait()
-            if plan.settings["env"] != self._settings.get("env"):
+            async with asyncio.timeout(ASKED_SECONDS):
+                await self._calls.asked(self._waiting)
+            if self._waiting or plan.settings["env"] != self._settings.get("env"):
                 await self._transport.control(
                     {"subtype": "apply_flag_settings", "settings": plan.settings},
                     timeout=CONTROL_SECONDS,
                 )
                 self._settings = plan.settings
-            for line in plan.script.earlier:
-                await self._replay(running, line)
-            running.live = True
-            await self._client.query(_one(plan.script.prompt))
+            if isinstance(plan.said, Script):
+                for line in plan.said.earlier:
+                    await self._replay(running, line)
+                running.live = True
+                await self._query(plan.said.prompt)
+            else:
+                running.live, self._waiting = True, ()
+                async with asyncio.timeout(CONTROL_SECONDS):
+                    await self._calls.give(plan.said)
         except Exception as error:  # noqa: BLE001 - as in the pump, whose fault may be raised here
             self._lost(error)
             self.kill()
@@ -297,22 +355,18 @@ class CliProcess:
         once, without a reply. Without the wait the order would be lost.
         """
         running.replayed.clear()
-        await self._client.query(_one(line))
+        await self._query(line)
         if line["type"] == "user":
             async with asyncio.timeout(CONTROL_SECONDS):
                 await running.replayed.wait()
 
+    async def _query(self, line: Line) -> None:
+        assert self._client is not None  # noqa: S101 - connected, or nothing would be ready
+        await self._client.query(_one(line))
+
 
 async def _one(line: Line) -> AsyncIterator[Line]:
     yield dict(line)
-
-
-def _ended_well(event: Event) -> bool:
-    """Whether the CLI, too, takes the turn for ended and does not go on by itself."""
-    return isinstance(event, TurnFinished) and event.reason in {
-        FinishReason.STOP,
-        FinishReason.STOP_SEQUENCE,
-    }
 
 
 def is_last(event: Event) -> bool:

@@ -134,6 +134,7 @@ class Translator:
     _open: int | None = field(default=None, init=False)
     _started: bool = field(default=False, init=False)
     _visible: bool = field(default=False, init=False)
+    _calls: bool = field(default=False, init=False)
     _usage: dict[str, Any] = field(factory=dict, init=False)
     _answer: Answer = field(factory=Answer, init=False)
     _synthetic: AssistantMessage | None = field(default=None, init=False)
@@ -204,6 +205,7 @@ class Translator:
         kind = _BLOCKS.get(block.get("type", ""))
         if kind is None:  # redacted thinking and server-side tools: nothing that a client can read
             return []
+        self._calls |= kind is BlockKind.TOOL_CALL
         ours = self._blocks[index] = len(self._blocks)
         self._open = index
         return [
@@ -242,7 +244,7 @@ class Translator:
         events: list[Event] = []
         if self._open is not None:
             events += self._block_stop(self._open)
-        if reason == "end_turn" and not self._visible:
+        if reason in {"end_turn", "tool_use"} and not (self._visible or self._calls):
             return [
                 *events,
                 TurnFailed(
@@ -253,7 +255,8 @@ class Translator:
                 ),
             ]
         try:
-            message = self._answer.message()
+            cut = REASONS.get(reason) in {FinishReason.LENGTH, FinishReason.REFUSAL}
+            message = self._answer.message(cut=cut)
         except ValueError:
             unreadable = errors.UpstreamFault(
                 "The model called a function with arguments that are not a JSON object. Try again.",
@@ -264,11 +267,20 @@ class Translator:
             *events,
             UsageReported(usage=usage_of(self._usage)),
             TurnFinished(
-                reason=REASONS.get(reason, FinishReason.STOP),
+                reason=self._reason(reason),
                 stop_sequence=event["delta"].get("stop_sequence"),
                 message=message,
             ),
         ]
+
+    def _reason(self, told: str) -> FinishReason:
+        """Why the model stopped; whether it called is seen by its calls, as the CLI sees it."""
+        reason = REASONS.get(told, FinishReason.STOP)
+        if told not in _ENDS_A_TURN:
+            return reason
+        if self._calls:
+            return FinishReason.TOOL_CALLS
+        return FinishReason.STOP if reason is FinishReason.TOOL_CALLS else reason
 
     # -- failures --------------------------------------------------------------------------------
 
@@ -353,8 +365,9 @@ def upstream_error(
 
 def _refused(words: str) -> errors.InvalidRequest:
     """The upstream's own words, with the field that they name."""
-    named = re.search(r"\b(temperature|top_p|max_tokens|stop)(_sequences)?\b", words)
-    param = named[1] if named else None
+    named = re.match(r"`?(temperature|top_p|max_tokens|stop)(_sequences)?\b", words)
+    tool = re.match(r"tools\.(\d+)\.", words)
+    param = named[1] if named else f"tools[{tool[1]}]" if tool else None
     if param in {"temperature", "top_p"}:
         words = (
             f"{words.rstrip('.')}. (Claude's newer models always think, and take neither "

@@ -35,9 +35,9 @@ async def get_model(request: web.Request) -> web.Response:
 
 async def _offered(request: web.Request) -> dict[str, str]:
     engine = request.app[ENGINE]
-    if not (await engine.current_login()).logged_in:
+    if not (await engine.account.current_login()).logged_in:
         raise NotLoggedIn(LOGIN_ADVICE)
-    return (await engine.known_names()).offered()
+    return (await engine.account.known_names()).offered()
 
 
 def _model(request: web.Request, name: str, target: str) -> dict[str, object]:
@@ -65,7 +65,7 @@ async def health(request: web.Request) -> web.Response:
             "status": "healthy",
             "service": "bridge",
             "backend": backend_name(request.app),
-            "logged_in": request.app[ENGINE].login.logged_in,
+            "logged_in": request.app[ENGINE].account.login.logged_in,
         }
     )
 

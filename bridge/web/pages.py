@@ -13,7 +13,7 @@ async def index(request: web.Request) -> web.Response:
     context = {
         "version": __version__,
         "backend": backend_name(request.app),
-        "login": await request.app[ENGINE].current_login(),
+        "login": await request.app[ENGINE].account.current_login(),
         "key_needed": bool(request.app[SETTINGS].api_keys),
         "base_url": f"{request.scheme}://{request.host}/v1",
         "endpoints": [endpoint for endpoint in request.app[ENDPOINTS] if endpoint.path != "/"],

@@ -14,6 +14,7 @@ import psutil
 from attrs import frozen
 
 from bridge.claude.engine import Engine
+from bridge.claude.engine import Limits as EngineLimits
 from bridge.claude.names import Names
 from bridge.claude.options import (
     Launch,
@@ -112,14 +113,22 @@ def make_engine(
             default=settings.default_model or own.model,
         ),
         policy=RetryPolicy(retries=settings.retries, max_wait=settings.retry_max_wait),
+        limits=engine_limits(settings),
+        match=not settings.no_match,
+    )
+
+
+def engine_limits(settings: Settings) -> EngineLimits:
+    """How much may go on at once, by the settings and by this machine."""
+    return EngineLimits(
         max_concurrent=settings.max_concurrent,
         max_queue=settings.max_queue,
         max_timeout=settings.max_timeout,
         pool_size=default_pool_size() if settings.pool_size is None else settings.pool_size,
         max_live=default_max_live() if settings.max_live is None else settings.max_live,
         process_idle=settings.process_idle,
+        tool_wait=settings.tool_wait,
         max_process_memory=settings.max_process_memory,
-        match=not settings.no_match,
     )
 
 
@@ -193,8 +202,8 @@ def demo_environment(environ: Mapping[str, str], root: Path, url: str) -> dict[s
 
 
 def _require_login(settings: Settings, engine: Engine) -> None:
-    if not engine.login.logged_in:
-        advice = f"Log in with `{engine.launch.cli} auth login`, or choose "
+    if not engine.account.login.logged_in:
+        advice = f"Log in with `{engine.account.launch.cli} auth login`, or choose "
         raise StartupError(
             f"CLAUDE_AUTH_METHOD={settings.auth_method} is chosen, but Claude Code is not logged "
             f"in that way. {advice if settings.auth_method is AuthMethod.CLI else 'Choose '}"

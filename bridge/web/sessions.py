@@ -65,10 +65,10 @@ async def session_stats(request: web.Request) -> web.Response:
                 for state, pids in processes.items()
             },
             "limits": {
-                "max_live": engine.max_live,
+                "max_live": engine.limits.max_live,
                 "max_concurrent": engine.places.limit,
-                "pool_size": engine.pool_size,
-                "max_queue": engine.max_queue,
+                "pool_size": engine.limits.pool_size,
+                "max_queue": engine.limits.max_queue,
             },
             "queue": {"running": engine.places.taken, "waiting": engine.places.waiting},
             "spawn_ms": _spread(engine.pool.spawned),

@@ -56,7 +56,7 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     async with contextlib.aclosing(_events(request, turn, headers)) as events:
         if asked.stream:
             return await _stream(request, asked, events, headers)
-        return await _document(request, events, headers)
+        return await _document(request, asked, events, headers)
 
 
 async def _events(
@@ -86,7 +86,10 @@ async def _events(
 
 
 async def _document(
-    request: web.Request, events: AsyncGenerator[Event], headers: dict[str, str]
+    request: web.Request,
+    asked: openai_chat.ChatRequest,
+    events: AsyncGenerator[Event],
+    headers: dict[str, str],
 ) -> web.Response:
     folder = Folder()
     async for event in events:
@@ -94,7 +97,10 @@ async def _document(
         folder.feed(event)
     assert folder.completion is not None  # noqa: S101 - the engine's promise: the last event ends it
     document = openai_chat.render(
-        folder.completion, completion_id=_completion_id(), created=int(time.time())
+        folder.completion,
+        completion_id=_completion_id(),
+        created=int(time.time()),
+        legacy=asked.legacy,
     )
     return json_response(document, headers={**headers, "Cache-Control": "no-store"})
 
@@ -109,6 +115,7 @@ async def _stream(
         completion_id=_completion_id(),
         created=int(time.time()),
         include_usage=asked.include_usage,
+        legacy=asked.legacy,
     )
     async with EventStream(request, headers, request.app[PATIENCE]) as stream:
         try:

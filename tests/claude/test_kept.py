@@ -7,7 +7,7 @@ from attrs import define, evolve
 
 from bridge.claude.kept import Held, KeptProcesses
 from bridge.claude.process import CliProcess
-from bridge.core.conversation import Message, Role, Text, Thinking, Turn
+from bridge.core.conversation import Message, Role, Text, Thinking, Tool, Turn
 
 
 @define(eq=False)
@@ -15,6 +15,7 @@ class Process:
     """As much of a process as matters here."""
 
     alive: bool = True
+    waiting: frozenset[str] = frozenset()
 
 
 class Kept:
@@ -25,8 +26,8 @@ class Kept:
         self.ended: list[object] = []
         self.processes = KeptProcesses(discard=self.ended.append, clock=lambda: self.now)
 
-    def keep(self, held: Held) -> Process:
-        process = Process()
+    def keep(self, held: Held, *waiting: str) -> Process:
+        process = Process(waiting=frozenset(waiting))
         self.processes.keep(held, cast("CliProcess", process))
         return process
 
@@ -102,7 +103,7 @@ def test_a_dead_process_is_not_gone_on_with(kept: Kept) -> None:
     process = kept.keep(HELD)
     process.alive = False
     assert kept.take(HELD) is None
-    kept.processes.end_idle(60)
+    kept.processes.end_idle(60, waiting=600)
     assert kept.ended == [process]
 
 
@@ -136,8 +137,61 @@ def test_a_process_that_waited_for_too_long_is_ended(kept: Kept) -> None:
     kept.now = 50
     second = kept.keep(evolve(HELD, owner="bob"))
     kept.now = 100
-    kept.processes.end_idle(60)
+    kept.processes.end_idle(60, waiting=600)
     assert kept.ended == [first]
     kept.processes.end_all()
     assert kept.ended == [first, second]
     assert len(kept.processes) == 0
+
+
+def test_processes_that_wait_for_results_have_a_limit_of_their_own(kept: Kept) -> None:
+    idle = kept.keep(HELD)
+    waits = kept.keep(evolve(HELD, owner="bob"), "call_1")
+    for now, ended in ((59, []), (60, [idle]), (599, [idle]), (600, [idle, waits])):
+        kept.now = now
+        kept.processes.end_idle(60, waiting=600)
+        assert kept.ended == ended
+    shorter = kept.keep(HELD, "call_2")
+    kept.now += 10
+    kept.processes.end_idle(60, waiting=10)
+    assert kept.ended == [idle, waits, shorter]
+
+
+SERVED = [
+    # the functions that a process has, those of the turn, whether it can go on
+    ("", "", True),
+    ("f", "", False),  # it would be offered one
+    ("fg", "f", True),
+    ("fg", "gf", True),
+    ("", "f", False),
+    ("f", "g", False),
+    ("f", "fg", False),
+]
+
+
+@pytest.mark.parametrize(("has", "wants", "serves"), SERVED)
+@pytest.mark.parametrize("session", [None, "s"])
+def test_a_process_serves_a_turn_with_some_of_its_functions_and_no_others(
+    kept: Kept, session: str | None, has: str, wants: str, serves: bool
+) -> None:
+    held = evolve(HELD, session=session)
+    process = kept.keep(evolve(held, functions=frozenset(has)))
+    turn = Turn(
+        messages=(*HELD.messages, user("and now?")),
+        system=HELD.system,
+        tools=tuple(Tool(name=name, schema={"type": "object"}) for name in wants),
+        owner="ada",
+        session=session,
+    )
+    wanted = Held.before(turn, "sonnet")
+    assert wanted.functions == frozenset(wants)
+    assert (kept.take(wanted) is process) == serves
+    assert kept.ended == ([process] if session and not serves else [])
+
+
+def test_of_several_processes_the_last_one_that_has_the_functions_is_taken(kept: Kept) -> None:
+    first = kept.keep(evolve(HELD, functions=frozenset("fg")))
+    kept.keep(evolve(HELD, functions=frozenset("f")))
+    assert kept.take(evolve(HELD, functions=frozenset("g"))) is first
+    assert kept.take(evolve(HELD, functions=frozenset("g"))) is None
+    assert kept.ended == []

@@ -17,10 +17,9 @@ from bridge.claude.options import (
     unlocked,
 )
 from bridge.claude.transport import CliTransport
-from bridge.core.conversation import Sampling
 from bridge.demo import DemoUpstream
 
-SETTINGS = flag_settings("claude-sonnet-4-5", Sampling(temperature=0.5))
+SETTINGS = flag_settings("claude-sonnet-4-5", {"temperature": 0.5})
 
 
 class Cli:

@@ -27,8 +27,8 @@ async def test_it_says_so_once_and_goes_on(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         async with running(cli_path=refusing, pool_size=2) as server:
-            await server.engine.known_names()
-            assert server.engine.names.listed
+            await server.engine.account.known_names()
+            assert server.engine.account.names.listed
             for question in ("my name is Ada", "what is my name?"):
                 messages = [
                     {"role": "system", "content": "be kind"},
@@ -44,7 +44,7 @@ async def test_it_says_so_once_and_goes_on(
             assert [body["system"] for body in seen] == [["be kind\n\nand \u00e9xact"]] * 2 + [[]]
             assert seen[2]["messages"] == heard("[[say another]]")
             await until(lambda: not server.engine.processes()["ready"])
-            scratch = server.engine.launch.scratch
+            scratch = server.engine.account.launch.scratch
             server.engine.kept.end_all()
             await server.engine.pool.settled()
             assert list(scratch.iterdir()) == []
@@ -54,5 +54,5 @@ async def test_it_says_so_once_and_goes_on(
 
 async def test_the_real_one_takes_it() -> None:
     async with running(pool_size=0) as server:
-        await server.engine.known_names()
-        assert server.engine.late
+        await server.engine.account.known_names()
+        assert server.engine.account.late

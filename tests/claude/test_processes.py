@@ -17,7 +17,7 @@ from serving import Running, running, until
 
 from bridge.claude import process as process_module
 from bridge.claude import transport as transport_module
-from bridge.claude.account import read_login
+from bridge.claude.login import read_login
 from bridge.claude.options import Launch
 from bridge.claude.process import CliProcess, TurnPlan
 from bridge.claude.translate import RetryPolicy
@@ -249,9 +249,9 @@ def dying(process: CliProcess) -> Any:
 
 def log_in_anew(server: Running) -> None:
     """As if somebody logged out, and then in again."""
-    login = server.engine.login
-    server.engine._take_login(evolve(login, logged_in=False))
-    server.engine._take_login(login)
+    login = server.engine.account.login
+    server.engine.account.take(evolve(login, logged_in=False))
+    server.engine.account.take(login)
 
 
 async def test_a_process_of_an_earlier_login_is_not_kept() -> None:
@@ -277,7 +277,9 @@ async def test_a_ready_or_an_idle_process_of_an_earlier_login_is_not_handed_out(
         log_in_anew(server)
         assert not any(process.alive for process in old)
         await server.engine.pool.settled()
-        assert [process.launch for process in server.engine.pool.ready] == [server.engine.launch]
+        assert [process.launch for process in server.engine.pool.ready] == [
+            server.engine.account.launch
+        ]
         answers = [await server.ask("[[say 2]]", session_id="s"), await server.ask("[[say 2]]")]
         assert [answer.text for answer in answers] == ["2", "2"]
         assert len(set(server.processes())) == 3
@@ -294,7 +296,7 @@ async def test_a_process_whose_start_began_under_an_earlier_login_does_not_becom
         await spawn(self)
 
     async with running(pool_size=1) as server:
-        await server.engine.known_names()
+        await server.engine.account.known_names()
         await server.engine.pool.settled()
         monkeypatch.setattr(CliProcess, "spawn", slow_spawn)
         await server.chat("[[say hi]]")
@@ -306,7 +308,7 @@ async def test_a_process_whose_start_began_under_an_earlier_login_does_not_becom
         assert len(ready) == 1
         assert not begun[0].alive
         assert begun[0] not in ready
-        assert ready[0].launch is server.engine.launch
+        assert ready[0].launch is server.engine.account.launch
 
 
 async def test_a_cli_that_never_answers_is_given_up(
@@ -396,8 +398,8 @@ async def test_a_model_list_that_can_not_be_had_holds_nobody_up(
 
 async def test_no_place_for_a_directory_is_an_error_and_passes() -> None:
     async with running(pool_size=0) as server:
-        scratch = server.engine.launch.scratch
-        await server.engine.known_names()
+        scratch = server.engine.account.launch.scratch
+        await server.engine.account.known_names()
         await server.engine.pool.settled()
         scratch.rmdir()
         status, body = await server.chat("hello")
@@ -408,14 +410,14 @@ async def test_no_place_for_a_directory_is_an_error_and_passes() -> None:
 
 async def test_nothing_is_left_of_a_conversation() -> None:
     async with running(pool_size=1, no_match=True) as server:
-        scratch = server.engine.launch.scratch
+        scratch = server.engine.account.launch.scratch
         for message in ("[[say one]]", "[[cut 2]] [[words 9]]", "[[fail 400 no]]", "[[empty]]"):
             await server.chat(message)
         await server.engine.pool.settled()
         ready = [process._tmp for process in server.engine.pool._ready]
         assert [path for path in scratch.iterdir() if path not in ready] == []
-        assert list(server.engine.launch.workdir.iterdir()) == []
-        config = server.engine.launch.config_dir
+        assert list(server.engine.account.launch.workdir.iterdir()) == []
+        config = server.engine.account.launch.config_dir
         pids = {f"{process.pid}.json" for process in server.engine.pool._ready}
         assert {path.name for path in (config / "sessions").glob("*")} <= pids
         assert list(config.rglob("*.jsonl")) == []

@@ -24,6 +24,7 @@ from openai_bodies import (
     user,
 )
 
+from bridge.core.conversation import ToolCall
 from bridge.core.errors import InvalidRequest
 from bridge.dialects.openai_chat import decode
 
@@ -853,18 +854,6 @@ REFUSED: dict[str, tuple[Any, str, str, str]] = {
         "invalid_value",
         "thousands of digits",
     ),
-    "arguments-with-half-a-surrogate-pair": (
-        [HI, calling("c1", arguments='{"a": {"b": "\\ud83d"}}')],
-        ARGUMENTS,
-        "invalid_value",
-        "JSON object",
-    ),
-    "arguments-with-half-a-surrogate-pair-as-a-key": (
-        [HI, calling("c1", arguments='{"\\ude00": 1}')],
-        ARGUMENTS,
-        "invalid_value",
-        "JSON object",
-    ),
     "arguments-too-deep": (
         [HI, calling("c1", arguments='{"a":' * 101 + "1" + "}" * 101)],
         ARGUMENTS,
@@ -1051,3 +1040,12 @@ def test_many_messages() -> None:
 def test_decoding_remembers_nothing() -> None:
     asked = body(HI, legacy(), function(), calling("c1"), result("c1"))
     assert decode(asked) == decode(asked)
+
+
+def test_half_a_surrogate_pair_in_a_models_arguments_comes_back_mended() -> None:
+    """The model wrote it, so the client can't be told to remove it."""
+    said = calling("c1", arguments='{"a": {"b": "\\ud83d!"}, "\\ude00": "\\ud83d\\ude42"}')
+    turn = decode(body(HI, said, result("c1"))).turn
+    (call,) = turn.messages[1].parts
+    assert isinstance(call, ToolCall)
+    assert call.arguments == {"a": {"b": "\ufffd!"}, "\ufffd": "\U0001f642"}

@@ -80,6 +80,11 @@ ANSWERS = {
         '"param":"messages[0].role"',
     ),
     "openai_node.mjs": ("Nice to meet you, Ada!", "Your name is Ada.", " tokens in, "),
+    "function_calling.py": (
+        "> What is the weather in Paris?\n  get_weather({'city': 'Paris'})\n",
+        "get_weather returned: It is sunny in Paris, 21 degrees.",
+    ),
+    "structured_output.py": ("Ada is 36", "and has a dog: "),
     "session_continuity.py": (
         "> My name is Ada.\nNice to meet you, Ada!",
         "> What is my name?\nYour name is Ada.",

@@ -43,7 +43,7 @@ class Census:
         self._most |= Counter(p.launch.scratch for p in self.started if p.alive)
 
     def most(self, server: Running) -> int:
-        return self._most[server.engine.launch.scratch]
+        return self._most[server.engine.account.launch.scratch]
 
 
 @pytest.fixture
@@ -59,12 +59,15 @@ def census(monkeypatch: pytest.MonkeyPatch) -> Census:
 
 
 def counts(server: Running) -> dict[str, int]:
-    return {state: len(pids) for state, pids in server.engine.processes().items()}
+    """How many processes there are of each sort; nobody here calls a function."""
+    found = {state: len(pids) for state, pids in server.engine.processes().items()}
+    assert found.pop("waiting") == 0
+    return found
 
 
 async def settled(server: Running) -> dict[str, int]:
     """The counts when nothing goes on any more."""
-    await server.engine.known_names()
+    await server.engine.account.known_names()
     await server.engine.pool.settled()
     return counts(server)
 
@@ -291,6 +294,7 @@ async def test_the_stats_tell_of_processes_limits_and_the_queue() -> None:
             "ready": 2,
             "running": 1,
             "idle": 1,
+            "waiting": 0,
         }
         for each in told["processes"].values():
             assert each.keys() == {"count", "memory_bytes", "memory_bytes_each"}

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import psutil
 import pytest
+from attrs import evolve
 from multidict import CIMultiDict
 from serving import Answer, Running, heard, new_id, said, until
 
@@ -70,7 +71,7 @@ async def untouched(server: Running, session: str) -> None:
 
 
 WAYS: dict[str, tuple[dict[str, Any], Callable[[Running, str], Awaitable[None]]]] = {
-    # settings of the engine, what happens between the turns
+    # limits of the engine, what happens between the turns
     "released": ({}, released),
     "killed": ({}, killed),
     "idle for too long": ({"process_idle": 1e-9}, swept),
@@ -84,8 +85,7 @@ async def test_without_its_process_a_session_goes_on_by_replay_with_the_same_req
 ) -> None:
     settings, end = WAYS[way]
     server.engine.kept.end_all()
-    for name, value in settings.items():
-        monkeypatch.setattr(server.engine, name, value)
+    monkeypatch.setattr(server.engine, "limits", evolve(server.engine.limits, **settings))
     session = new_id()
     await server.ask("my name is Ada", session_id=session, temperature=0.5)
     await end(server, session)

@@ -144,7 +144,7 @@ async def test_stats(mine: Running) -> None:
     assert counts["expired_sessions"] == before
     assert stats["cleanup_interval_minutes"] == 1
     assert stats["default_ttl_hours"] == TTL / 3600
-    assert set(stats["processes"]) == {"ready", "running", "idle"}
+    assert set(stats["processes"]) == {"ready", "running", "idle", "waiting"}
     assert stats["processes"]["idle"]["count"] >= 1
     assert stats["processes"]["idle"]["memory_bytes"] > 10_000_000
     assert stats["server_memory_bytes"] > 10_000_000

@@ -17,6 +17,7 @@ from bridge.core.conversation import (
     ToolResult,
 )
 from bridge.core.errors import InvalidRequest
+from bridge.core.mending import mended
 from bridge.dialects.openai_chat.models import (
     AssistantMessage,
     FunctionMessage,
@@ -242,7 +243,7 @@ def _arguments(text: str, path: str) -> JsonObject:
     if not text.strip():  # a function without parameters
         return {}
     try:
-        return check_sendable(load_object(text.encode()))
+        return check_sendable(mended(load_object(text.encode())))
     except InvalidRequest as error:
         problem = error.message
     except Fault as fault:

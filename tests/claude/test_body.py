@@ -1,0 +1,230 @@
+"""What of a turn goes into the request to the model as it is."""
+
+import json
+from typing import Any
+
+import pytest
+from attrs import evolve
+from claude_turns import CLOSED, OBJECT, asking, assistant, call, result, tool, tools, user
+
+from bridge.claude.body import JSON_ANSWER, Request, request_of
+from bridge.claude.options import flag_settings
+from bridge.core.conversation import JsonOutput, Sampling, Tool, ToolChoice
+
+FUNCTIONS = tools("f g h")
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+OUTPUTS = {"words": None, "a schema": JsonOutput(schema=SCHEMA), "any object": JsonOutput()}
+
+ANY = {"type": "any"}
+ANSWER = {"type": "tool", "name": JSON_ANSWER}
+
+CHOICES: dict[str, tuple[ToolChoice, str, dict[str, Any] | None, str, dict[str, Any] | None]] = {
+    # the choice; then, for words and for JSON, which functions are offered and how they are forced
+    "auto": (ToolChoice(), "f g h", None, f"f g h {JSON_ANSWER}", ANY),
+    "none": (ToolChoice(names=()), "f g h", {"type": "none"}, JSON_ANSWER, ANSWER),
+    "required": (ToolChoice(required=True), "f g h", ANY, "f g h", ANY),
+    "named": (
+        ToolChoice(names=("g",), required=True),
+        *("g", {"type": "tool", "name": "g"}),
+        *("g", {"type": "tool", "name": "g"}),
+    ),
+    "allowed": (ToolChoice(names=("h", "f")), "f h", None, f"f h {JSON_ANSWER}", ANY),
+    "allowed, one of them": (
+        ToolChoice(names=("h", "f"), required=True),
+        *("f h", ANY),
+        *("f h", ANY),
+    ),
+}
+
+
+def names(request: Request) -> str:
+    return " ".join(definition["name"] for definition in request.fields.get("tools", ()))
+
+
+def told_to_call(request: Request) -> set[bool]:
+    """Whether the descriptions of the functions ask for a call."""
+    orders = ("must be called" in d.get("description", "") for d in request.fields["tools"])
+    return set(orders)
+
+
+@pytest.mark.parametrize("parallel", [True, False], ids=["parallel", "one at a time"])
+@pytest.mark.parametrize("forces", [True, False], ids=["forced", "unforced"])
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("choice", CHOICES)
+def test_a_choice_among_functions_and_what_the_answer_must_be(
+    choice: str, output: str, forces: bool, parallel: bool
+) -> None:
+    wanted, *expected = CHOICES[choice]
+    offered, asked = expected[2:] if OUTPUTS[output] else expected[:2]
+    turn = asking(
+        tools=FUNCTIONS,
+        tool_choice=evolve(wanted, parallel=parallel),
+        output=OUTPUTS[output],
+    )
+    request = request_of(turn, forces=forces)
+    answers_json = OUTPUTS[output] is not None and not wanted.required
+    must_call = wanted.required or answers_json
+
+    assert names(request) == offered
+    assert request.json_answer == (JSON_ANSWER if answers_json else None)
+    assert request.calls == wanted.required
+    assert told_to_call(request) == {must_call and not forces}
+    one_only = not parallel or offered == JSON_ANSWER
+    expected_choice = (
+        {**(asked or {"type": "auto"})} if forces or not must_call else {"type": "auto"}
+    )
+    if one_only and asked != {"type": "none"}:
+        expected_choice["disable_parallel_tool_use"] = True
+    assert request.fields.get("tool_choice", {"type": "auto"}) == expected_choice
+    assert request.fields.get("tool_choice") != {"type": "auto"}, "the default is left unsaid"
+    if answers_json:
+        answer = request.fields["tools"][-1]
+        assert answer["input_schema"] == (SCHEMA if output == "a schema" else {"type": "object"})
+        assert "strict" not in answer
+
+
+def test_a_turn_without_functions_says_nothing_of_them() -> None:
+    assert request_of(asking(), forces=True) == Request(fields={})
+
+
+@pytest.mark.parametrize("forces", [True, False])
+def test_the_answer_alone_is_asked_for_where_there_are_no_functions(forces: bool) -> None:
+    request = request_of(asking(output=JsonOutput()), forces=forces)
+    assert names(request) == JSON_ANSWER
+    asked = ANSWER if forces else {"type": "auto"}
+    assert request.fields["tool_choice"] == {**asked, "disable_parallel_tool_use": True}
+    assert told_to_call(request) == {not forces}
+
+
+HISTORY = (
+    user("hi"),
+    assistant("let me see", call("1", "g"), call("2", "f"), call("3", "g")),
+    user(result("1"), result("2"), result("3")),
+)
+
+
+def test_the_functions_of_earlier_calls_are_named_and_not_offered() -> None:
+    request = request_of(asking(*HISTORY), forces=True)
+    assert request.fields == {
+        "tools": [
+            {"name": "g", "input_schema": {"type": "object"}},
+            {"name": "f", "input_schema": {"type": "object"}},
+        ],
+        "tool_choice": {"type": "none"},
+    }
+    assert not request.calls
+    assert names(request_of(asking(*HISTORY, tools=tools("x y")), forces=True)) == "x y"
+    assert names(request_of(asking(*HISTORY, output=JsonOutput()), forces=True)) == JSON_ANSWER
+
+
+@pytest.mark.parametrize("choice", [ToolChoice(), ToolChoice(names=()), ToolChoice(names=("f",))])
+@pytest.mark.parametrize(
+    ("taken", "name"),
+    [
+        ("f", "StructuredOutput"),
+        ("f StructuredOutput", "StructuredOutput_"),
+        ("f StructuredOutput_", "StructuredOutput"),
+        ("StructuredOutput_ f StructuredOutput", "StructuredOutput__"),
+    ],
+)
+def test_the_answer_has_a_name_that_no_function_has(
+    choice: ToolChoice, taken: str, name: str
+) -> None:
+    turn = asking(tools=tools(taken), tool_choice=choice, output=JsonOutput())
+    request = request_of(turn, forces=True)
+    assert request.json_answer == name
+    assert names(request).split()[-1] == name
+    assert len(set(names(request).split())) == len(names(request).split())
+
+
+def test_the_answers_own_description_comes_first() -> None:
+    output = JsonOutput(schema=SCHEMA, description="A count.")
+    (described,) = request_of(asking(output=output), forces=True).fields["tools"]
+    (plain,) = request_of(asking(output=JsonOutput()), forces=True).fields["tools"]
+    assert described["description"] == f"A count. {plain['description']}"
+
+
+OPEN = {"type": "object", "properties": {"a": {"type": "integer"}}}
+
+STRICT: list[tuple[Tool, bool]] = [
+    (tool("f", CLOSED, strict=True), True),
+    (tool("f", CLOSED), False),
+    (tool("f", OPEN, strict=True), False),
+    (tool("f", {**CLOSED, "maxProperties": 1}, strict=True), False),
+]
+
+
+@pytest.mark.parametrize(("function", "strict"), STRICT)
+@pytest.mark.parametrize("output", [None, JsonOutput()])
+@pytest.mark.parametrize("choice", [ToolChoice(), ToolChoice(required=True), ToolChoice(names=())])
+def test_strict_is_passed_on_where_it_can_be(
+    function: Tool, strict: bool, output: JsonOutput | None, choice: ToolChoice
+) -> None:
+    turn = asking(tools=(function,), tool_choice=choice, output=output)
+    offered = request_of(turn, forces=False).fields["tools"]
+    assert [d for d in offered if "strict" in d] == (
+        [offered[0]] if strict and offered[0]["name"] == "f" else []
+    )
+    assert all(d.get("strict", True) is True for d in offered)
+
+
+ODD = {
+    "z": {
+        "x-foo": [1, {"b": None, "a": 1.5}],
+        "type": "object",
+        "$comment": "\u2028 \u00e9 \U0001f642",
+    },
+    "type": "object",
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "properties": {"b": {"type": "string"}, "a": {"default": {"y": 0, "x": 0}}, "__proto__": {}},
+    "additionalProperties": {"$ref": "#/z"},
+    "required": ["b", "a"],
+}
+
+
+@pytest.mark.parametrize("description", [None, "", "words", "x" * 10_000, "\n\ttwo\nlines\n"])
+def test_a_definition_is_handed_on_untouched(description: str | None) -> None:
+    functions = (tool("b", ODD, description=description), tool("a", OBJECT, description="second"))
+    given = json.dumps([ODD, OBJECT])
+    request = request_of(asking(tools=functions), forces=True)
+    first = {"name": "b", "description": description, "input_schema": ODD}
+    if description is None:
+        del first["description"]
+    second = {"name": "a", "description": "second", "input_schema": OBJECT}
+    expected = json.dumps({"tools": [first, second]})
+    assert json.dumps(request.fields) == expected, "keys in their order"
+    assert flag_settings(None, request.fields)["env"]["CLAUDE_CODE_EXTRA_BODY"] == expected
+    request_of(asking(tools=functions, output=JsonOutput()), forces=False)
+    assert json.dumps([ODD, OBJECT]) == given, "the turn is left as it is"
+
+
+def test_a_description_of_an_unforced_function_only_gets_longer() -> None:
+    functions = (tool("f", description="Does it."), tool("g"), tool("h", description=""))
+    turn = asking(tools=functions, tool_choice=ToolChoice(required=True))
+    f, g, h = (d["description"] for d in request_of(turn, forces=False).fields["tools"])
+    assert f == f"Does it. {g}"
+    assert g == h
+    assert g == g.strip()
+
+
+SAMPLING: list[tuple[Sampling, dict[str, Any]]] = [
+    (Sampling(), {}),
+    (Sampling(temperature=0.0), {"temperature": 0.0}),
+    (Sampling(top_p=0.0, max_tokens=1), {"top_p": 0.0, "max_tokens": 1}),
+    (
+        Sampling(top_p=0.5, max_tokens=3, stop=("a", "b")),
+        {"top_p": 0.5, "max_tokens": 3, "stop_sequences": ["a", "b"]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("sampling", "body"), SAMPLING)
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("functions", ["", "f"])
+def test_the_whole_sampling_is_said_beside_everything_else(
+    sampling: Sampling, body: dict[str, Any], output: str, functions: str
+) -> None:
+    turn = asking(sampling=sampling, output=OUTPUTS[output], tools=tools(functions))
+    fields = request_of(turn, forces=True).fields
+    assert {k: v for k, v in fields.items() if not k.startswith("tool")} == body
+    assert ("tools" in fields) == bool(functions or OUTPUTS[output])
