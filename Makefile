@@ -1,5 +1,6 @@
 # make demo   a server on the built-in demo model, and nothing else to set up
 # make test   every check; says what it skipped and why
+# make clients  unmodified clients on the demo model; some of them with ARGS="--only openai3 instructor"
 # make bench  our overhead beside the floors
 # make soak   ten minutes of random clients, faults and kills; less with ARGS="--seconds 60"
 
@@ -8,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test bench soak docs lint clean
+.PHONY: demo test clients bench soak docs lint clean
 
 demo: $(VENV)/.runtime
 	@exec $(BIN)/bridge --demo $(ARGS)
@@ -19,6 +20,9 @@ test: $(STAMP) examples/node_modules/.installed $(VENV)/.browser
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest $(ARGS)
+
+clients: $(VENV)/.runtime
+	$(BIN)/python clients/runner $(ARGS)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/overhead.py $(ARGS)
@@ -54,4 +58,4 @@ $(VENV)/.browser: $(STAMP)
 	else echo "Chromium is not here: the page is not tested in a browser"; fi
 
 clean:
-	rm -rf $(VENV) build dist examples/node_modules *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist examples/node_modules clients/.envs clients/*/node_modules *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -55,19 +55,29 @@ class Demands:
         if not isinstance(event, TurnFinished) or event.reason not in _WHOLE:
             return events
         self.altered = event.message not in [getattr(e, "message", None) for e in events]
-        problem = self._no_call(event)
+        problem = self._wrong_calls(event)
         if problem is None and (self._json or self._strict):
             problem = await asyncio.to_thread(self._mismatch, event)
         return events if problem is None else [TurnFailed(error=problem)]
 
-    def _no_call(self, finished: TurnFinished) -> WrongAnswer | None:
-        if not self._request.calls or _calls(finished):
-            return None
-        return WrongAnswer(
-            "The model answered in words, but 'tool_choice' asks for a call. Try again, or say in "
-            "the messages which function to call.",
-            code="tool_not_called",
-        )
+    def _wrong_calls(self, finished: TurnFinished) -> WrongAnswer | None:
+        called = [call.name for call in _calls(finished)]
+        if self._request.calls and not called:
+            return WrongAnswer(
+                "The model answered in words, but 'tool_choice' asks for a call. Try again, or say "
+                "in the messages which function to call.",
+                code="tool_not_called",
+            )
+        allowed = self._turn.tool_choice.names
+        own = self._request.json_answer
+        for name in called:
+            if allowed is not None and name not in allowed and name != own:
+                return WrongAnswer(
+                    f"The model called {name[:100]!r}, which 'tool_choice' does not allow. Try "
+                    "again, or leave the other functions out of 'tools'.",
+                    code="tool_not_allowed",
+                )
+        return None
 
     def _mismatch(self, finished: TurnFinished) -> WrongAnswer | None:
         if self._json is not None and (self._json.started or not _calls(finished)):

@@ -62,6 +62,10 @@ def _remembered_fault(text: str) -> Fault | None:
 
 
 def _schema_fault(text: str) -> Fault | None:
+    if all(f'"{keyword}":' in text for keyword in ("unevaluatedProperties", "patternProperties")):
+        # Beside each other they take time without a bound to check, and hardly anybody writes them.
+        problem = "unevaluatedProperties beside patternProperties is not supported"
+        return Fault(path="", problem=problem)
     schema = _of_known_draft(json.loads(text))
     try:
         jsonschema_rs.meta.validate(schema)
@@ -146,8 +150,6 @@ def value_fault(value: object, schema: Mapping[str, Any]) -> Fault | None:
         return Fault(path="", problem="it takes too long to check")
     except RecursionError:
         return Fault(path="", problem="the schema leads nowhere")
-    except _Unbounded:
-        return Fault(path="", problem="unevaluatedProperties beside patternProperties is too much")
     except Exception as failure:  # noqa: BLE001 - the library fails in many ways at odd schemas
         return Fault(path="", problem=f"it can't be checked ({type(failure).__name__})")
     if error is None:
@@ -157,10 +159,6 @@ def value_fault(value: object, schema: Mapping[str, Any]) -> Fault | None:
 
 class _TooMuch(Exception):
     """A value takes too long to check."""
-
-
-class _Unbounded(Exception):
-    """A keyword is met whose work has no bound in the library, and that is too rare for ours."""
 
 
 @frozen
@@ -247,13 +245,6 @@ def _additional(validator: Any, allowed: Any, value: Any, schema: Any) -> _Error
             yield from validator.descend(member, allowed, path=name)
 
 
-def _unevaluated(validator: Any, allowed: Any, value: Any, schema: Any) -> _Errors:
-    if "patternProperties" in json.dumps(schema):
-        raise _Unbounded
-    check = Draft202012Validator.VALIDATORS["unevaluatedProperties"]
-    return check(validator, allowed, value, schema) or ()
-
-
 _OURS = {
     "additionalProperties": _additional,
     "anyOf": _any_of,
@@ -261,18 +252,28 @@ _OURS = {
     "oneOf": _one_of,
     "pattern": _pattern,
     "patternProperties": _pattern_properties,
-    "unevaluatedProperties": _unevaluated,
     "uniqueItems": _unique,
 }
 
 
 def _matches(pattern: str, text: str) -> bool:
+    """Whether a pattern is found; one that can't be read, or is written out too long, always is."""
     try:
-        return regex.search(pattern, text, timeout=PATTERN_SECONDS) is not None
+        return not _is_fit(pattern) or bool(regex.search(pattern, text, timeout=PATTERN_SECONDS))
     except TimeoutError:
         raise _TooMuch from None
     except regex.error:  # of another dialect of patterns than Python's
         return True
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_fit(pattern: str) -> bool:
+    """Python's would take gigabytes for ``(a{1000}){1000}``; the other library has a limit."""
+    try:
+        jsonschema_rs.validator_for({"pattern": pattern}, retriever=_refuse)
+    except (jsonschema_rs.ValidationError, ValueError):
+        return False
+    return True
 
 
 def _same(value: Any) -> str:

@@ -21,6 +21,10 @@ STRUCTURED = "StructuredOutput"  # whose input is the answer; "_" follows if the
 _WORD = re.compile(r"[a-z0-9]{3,40}")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PARALLEL = re.compile(r"\b(?:two|both|parallel)\b", re.IGNORECASE)
+_QUOTED = re.compile(r"['\"`](\w{1,40})['\"`]")
+_KEYS = re.compile(
+    r"((?:['\"`]\w{1,40}['\"`](?:,| and|, and)? ?){1,20})(?:keys?|fields?)\b", re.IGNORECASE
+)
 _GENERIC = re.compile(r"\b(?:tools?|functions?)\b", re.IGNORECASE)
 _ORDER = re.compile(r"must be called", re.IGNORECASE)
 _END = re.compile(r"[.!?]")
@@ -88,13 +92,20 @@ def calls(conversation: Conversation, said: str) -> list[Block]:
     if not usable or choice["type"] == "none":
         return []
     chosen = _chosen(conversation, usable, choice)
-    return _blocks(conversation, [_call(tool, said) for tool in chosen])
+    return _blocks(conversation, [_call(tool, said, conversation.last) for tool in chosen])
 
 
-def _call(tool: Block, said: str) -> Call:
+def _call(tool: Block, said: str, asked: str) -> Call:
     schema = tool["input_schema"]
     free = all(key in _NOTES or _FREE.get(key) == value for key, value in schema.items())
-    return Call(tool["name"], {"answer": said} if free and _is_own(tool) else None)
+    return Call(tool["name"], _object(said, asked) if free and _is_own(tool) else None)
+
+
+def _object(said: str, asked: str) -> dict[str, str]:
+    """Any object: with the keys that were asked for in quotes, or what would be said in words."""
+    named = _KEYS.search(asked)
+    keys = _QUOTED.findall(named[1]) if named else []
+    return {key: f"example {key}" for key in keys} or {"answer": said}
 
 
 def _blocks(conversation: Conversation, wanted: list[Call]) -> list[Block]:

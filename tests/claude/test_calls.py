@@ -197,6 +197,19 @@ async def test_a_result_may_come_before_the_question() -> None:
     assert cli.order == ["1", "2"]
 
 
+async def test_a_call_that_had_its_result_is_known() -> None:
+    async with connected() as cli:
+        assert not cli.calls.knows("1")
+        asked = asyncio.create_task(cli.call("1"))
+        await cli.calls.asked(["1"])
+        assert not cli.calls.knows("1")
+        await cli.calls.give([result("1")])
+        await asked
+        assert cli.calls.knows("1")
+        cli.calls.taken("a call of nobody")
+        assert not cli.calls.knows("a call of nobody")
+
+
 async def test_an_odd_call_is_nobodys() -> None:
     async with connected() as cli:
         odd = asyncio.create_task(cli.client.call_tool("f", {}))  # without an id

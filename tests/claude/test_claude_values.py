@@ -1,10 +1,12 @@
 """The pure parts of the Claude room: names, environment, settings of a turn, history."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from claude_turns import assistant, call, result, user
 
 from bridge.claude.history import script
 from bridge.claude.names import ListedModel, Names, listed_models
@@ -328,6 +330,85 @@ def test_a_history_is_told_as_what_it_is() -> None:
     assert told.prompt["message"]["content"][0]["is_error"] is True
     ids = [line["uuid"] for line in (*told.earlier, told.prompt)]
     assert len(set(ids)) == len(ids)
+
+
+BOTH = assistant("a", call("1"), "b", call("2", "g"))
+R1, R2 = result("1", "one"), result("2", "two")
+
+RESULTS: dict[str, tuple[list[Message], list[str]]] = {
+    # what comes after the two calls, and the blocks of the prompt: ids and words
+    "in order": ([user(R1, R2)], ["1", "2"]),
+    "in reverse": ([user(R2, R1)], ["1", "2"]),
+    "in a message each, in reverse": ([user(R2), user(R1)], ["1", "2"]),
+    "words after them": ([user(R2, R1, "x", "y")], ["1", "2", "x", "y"]),
+    "words before them": ([user("x", R1, R2, "y")], ["1", "2", "x", "y"]),
+    "words in between": ([user(R2, "x"), user("y", R1)], ["1", "2", "x", "y"]),
+    "words alone": ([user("x", "y")], ["x", "y"]),
+    "a result of no call": ([user("x", result("9"), R1)], ["1", "x", "9"]),
+}
+
+
+@pytest.mark.parametrize("opening", ["hi", result("0")], ids=["words", "a result"])
+@pytest.mark.parametrize("kind", RESULTS)
+def test_results_come_first_in_the_order_of_their_calls(kind: str, opening: Any) -> None:
+    after, blocks = RESULTS[kind]
+    told = script([user(opening), BOTH, *after])
+    assert shape(told.earlier[-1]) == ("assistant", ["a", "1", "b", "2"])
+    assert shape(told.prompt) == ("user", blocks)
+
+
+PLAIN = re.compile("[a-zA-Z0-9_-]+")
+
+IDS: dict[str, list[str]] = {
+    # the ids of calls, one answer after another
+    "plain ones": ["toolu_1", "call-2", "3"],
+    "one again and again": ["call_0", "call_0", "call_0"],
+    "ones that look like others made new": ["a", "a", "a_2", "a", "a_2", "a_3"],
+    "odd ones": ["a.b", "a:b", "", "\u00e9", "\ud800", "functions.f:0", "functions.f:0", "a b\n"],
+}
+
+
+@pytest.mark.parametrize("kind", IDS)
+def test_every_call_has_a_plain_id_of_its_own_and_its_result_has_it_too(kind: str) -> None:
+    messages = [user("hi")]
+    for number, call_id in enumerate(IDS[kind]):
+        messages += [assistant(call(call_id)), user(result(call_id, f"result {number}"))]
+    told = script(messages)
+    lines = [*told.earlier, told.prompt]
+    calls = [b for line in lines for b in line["message"]["content"] if b["type"] == "tool_use"]
+    results = [
+        b for line in lines for b in line["message"]["content"] if b["type"] == "tool_result"
+    ]
+    ids = [block["id"] for block in calls]
+    assert len(set(ids)) == len(ids)
+    assert all(PLAIN.fullmatch(found) for found in ids)
+    assert ids[0] == IDS[kind][0] or kind == "odd ones"
+    assert [block["tool_use_id"] for block in results] == ids
+    assert [b["content"][0]["text"] for b in results] == [f"result {n}" for n in range(len(ids))]
+    again = script(messages).earlier
+    assert [shape(line) for line in again] == [shape(line) for line in told.earlier]
+
+
+def test_many_calls_of_one_id_are_told_soon() -> None:
+    messages = [user("hi"), assistant(*[call("x")] * 20_000), user("so?")]
+    ids = [block["id"] for block in script(messages).earlier[-1]["message"]["content"]]
+    assert len(set(ids)) == 20_000
+
+
+@pytest.mark.parametrize(
+    ("name", "fit"),
+    [
+        ("get_weather-2", "get_weather-2"),
+        ("files.read", "files_read"),
+        ("a b/c:d\u00e9", "a_b_c_d_"),
+        ("", "unnamed"),
+        ("x" * 200, "x" * 128),
+    ],
+)
+def test_the_name_of_a_call_is_one_that_the_messages_api_takes(name: str, fit: str) -> None:
+    told = script([user("hi"), assistant(call("1", name)), user(result("1"))])
+    (block,) = told.earlier[-1]["message"]["content"]
+    assert block["name"] == fit
 
 
 @pytest.mark.parametrize(

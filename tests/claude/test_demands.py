@@ -440,6 +440,28 @@ async def test_the_arguments_of_a_strict_function_are_checked_beside_an_answer_t
         await answer(JSON_REQUEST, turn, [*said, calls("f", '{"a": "x"}')], "tool_use")
 
 
+ALTERED: dict[str, tuple[Request, list[Said], str, bool]] = {
+    # whether the answer is another one than the process holds
+    "words": (Request(fields={}), [words("hi")], "end_turn", False),
+    "a call": (MUST_CALL, [words("so"), calls("f", "{}")], "tool_use", False),
+    "JSON in words": (JSON_REQUEST, [words(N[:3], N[3:])], "end_turn", False),
+    "JSON in words, after a thought": (JSON_REQUEST, [thought("hm"), words(N)], "end_turn", False),
+    "JSON in words of two blocks": (JSON_REQUEST, [words(N[:3]), words(N[3:])], "end_turn", True),
+    "JSON in a call": (JSON_REQUEST, [answers(N)], "tool_use", True),
+    "a call on the way to JSON": (JSON_REQUEST, [calls("f", "{}")], "tool_use", False),
+    "the same, with words": (JSON_REQUEST, [words("so"), calls("f", "{}")], "tool_use", True),
+}
+
+
+@pytest.mark.parametrize("kind", ALTERED)
+async def test_it_is_known_when_the_answer_is_not_what_the_process_holds(kind: str) -> None:
+    request, blocks, reason, altered = ALTERED[kind]
+    demands = Demands(request, TO_SCHEMA)
+    for event in events_of(blocks, reason):
+        await demands.take(event)
+    assert demands.altered == altered
+
+
 # -- whatever the model says -----------------------------------------------------------------------
 
 

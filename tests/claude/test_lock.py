@@ -90,7 +90,7 @@ async def cli(upstream: DemoUpstream, tmp_path: Path) -> AsyncIterator[Cli]:
 
 @pytest.mark.parametrize("ending", ["[[empty]]", "[[refuse]]", "[[cut 3]] [[words 50]]"])
 async def test_a_locked_cli_makes_one_call(cli: Cli, upstream: DemoUpstream, ending: str) -> None:
-    await cli.turn(f"[[slow .2]] {ending}")
+    await cli.turn(f"[[slow 1]] {ending}")
     assert len(upstream.requests) == 1
 
 

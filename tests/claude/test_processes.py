@@ -354,6 +354,7 @@ async def test_waiting_for_a_place_ends_with_the_deadline() -> None:
         server.engine.places.leave()
         assert (status, body["error"]["code"]) == (504, "timeout")
         assert len(server.upstream.requests) == 0
+        server.engine.limits = evolve(server.engine.limits, max_timeout=60)
         assert (await server.chat("[[say free again]]"))[0] == 200
 
 

@@ -141,6 +141,22 @@ def said(index: int, words: str) -> list[Event]:
     ]
 
 
+def call(index: int, arguments: str = "{}") -> list[dict[str, Any]]:
+    return [
+        block(index, type="tool_use", id=f"t{index}", name="f", input={}),
+        delta(index, type="input_json_delta", partial_json=arguments),
+        stop(index),
+    ]
+
+
+def called(index: int, arguments: str = "{}") -> list[Event]:
+    return [
+        BlockStarted(index=index, kind=BlockKind.TOOL_CALL, call_id=f"t{index}", name="f"),
+        ToolArgsDelta(index=index, json=arguments),
+        BlockEnded(index=index),
+    ]
+
+
 ANSWERS: dict[str, tuple[list[dict[str, Any]], list[Event]]] = {
     "words": (
         [start(), *text(0, "hi"), end("end_turn")],
@@ -217,6 +233,26 @@ ANSWERS: dict[str, tuple[list[dict[str, Any]], list[Event]]] = {
             BlockEnded(index=0),
             *finished(FinishReason.TOOL_CALLS),
         ],
+    ),
+    "a call, and an end that names none": (
+        [start(), *call(0), end("end_turn")],
+        [STARTED, *called(0), *finished(FinishReason.TOOL_CALLS)],
+    ),
+    "a call, and a stop sequence": (
+        [start(), *text(0, "hi"), *call(1), end("stop_sequence", "X")],
+        [STARTED, *said(0, "hi"), *called(1), *finished(FinishReason.TOOL_CALLS, "X")],
+    ),
+    "an end that names a call, and none": (
+        [start(), *text(0, "hi"), end("tool_use")],
+        [STARTED, *said(0, "hi"), *finished(FinishReason.STOP)],
+    ),
+    "a call that is cut": (
+        [start(), *call(0, '{"a": '), end("max_tokens")],
+        [STARTED, *called(0, '{"a": '), *finished(FinishReason.LENGTH)],
+    ),
+    "a refusal in the middle of a call": (
+        [start(), *call(0, '{"a": '), end("refusal")],
+        [STARTED, *called(0, '{"a": '), *finished(FinishReason.REFUSAL)],
     ),
     "nothing after the end": (
         [start(), *text(0, "hi"), end("end_turn"), *text(1, "more"), result(500)],
@@ -306,6 +342,18 @@ FAILURES: dict[str, tuple[list[dict[str, Any]], type[errors.BridgeError], str, i
         [start(), *text(0, " \n"), end("end_turn")],
         errors.UpstreamFault,
         "empty",
+        None,
+    ),
+    "an end that names a call, and nothing": (
+        [start(), end("tool_use")],
+        errors.UpstreamFault,
+        "empty",
+        None,
+    ),
+    "arguments that are no JSON": (
+        [start(), *call(0, "{a: 1}"), end("tool_use")],
+        errors.UpstreamFault,
+        "not a JSON object",
         None,
     ),
     "a break": (

@@ -83,9 +83,23 @@ BODIES: dict[str, tuple[bytes, str | None]] = {
         b'{"model": 5, "messages": [{"role": "user", "content": "x"}]}',
         "model",
     ),
-    "tools": (
-        json.dumps({**GOOD, "tools": [{"type": "function", "function": {"name": "f"}}]}).encode(),
-        "tools",
+    "a function without a name": (
+        json.dumps({**GOOD, "tools": [{"type": "function", "function": {}}]}).encode(),
+        "tools[0].function.name",
+    ),
+    "a function whose parameters are no schema": (
+        json.dumps(
+            {
+                **GOOD,
+                "tools": [
+                    {
+                        "type": "function",
+                        "function": {"name": "f", "parameters": {"required": "a"}},
+                    }
+                ],
+            }
+        ).encode(),
+        "tools[0].function.parameters.required",
     ),
     "a session without a name": (json.dumps({**GOOD, "session_id": ""}).encode(), "session_id"),
     "a session of the wrong type": (json.dumps({**GOOD, "session_id": 5}).encode(), "session_id"),

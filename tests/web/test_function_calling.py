@@ -203,6 +203,19 @@ async def test_a_model_that_always_thinks_is_told_to_call(fresh: Running) -> Non
     assert (refused.status, refused.error["code"]) == (502, "tool_not_called")
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["document", "stream"])
+async def test_a_call_that_the_choice_does_not_allow_is_an_error(
+    fresh: Running, stream: bool
+) -> None:
+    named = {"type": "function", "function": {"name": "get_weather"}}
+    allowed = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [named]}}
+    for choice in (named, allowed):
+        asked = {"model": "gpt-4o", "tools": TOOLS, "tool_choice": choice, "stream": stream}
+        answer = await fresh.ask("[[call get_time {}]]", **asked)
+        assert answer.error["code"] == "tool_not_allowed"
+        assert not answer.whole
+
+
 async def test_a_forced_call_does_not_force_the_next(fresh: Running) -> None:
     answer = await fresh.ask([user("hello")], tools=[WEATHER], tool_choice="required")
     history = [user("hello"), message(answer), result(calls(answer)["get_weather"])]

@@ -169,7 +169,7 @@ async def test_what_the_model_is_really_sent(server: Running, client: openai.Asy
         {"role": "assistant", "content": [text("Hello Ada")]},
         {"role": "user", "content": [text("one"), text("two")]},
         {"role": "assistant", "content": [text("Looking."), use("Oslo"), use("Rome")]},
-        {"role": "user", "content": [result("Rome", "hot"), result("Oslo", "cold")]},
+        {"role": "user", "content": [result("Oslo", "cold"), result("Rome", "hot")]},
         {"role": "assistant", "content": [text("Rome is hot.")]},
         {
             "role": "user",

@@ -1,0 +1,68 @@
+"""Which suites there are."""
+
+from pathlib import Path
+
+from attrs import frozen
+
+CLIENTS = Path(__file__).resolve().parents[1]
+
+
+@frozen(kw_only=True)
+class Suite:
+    """Tests of one client, in an environment of their own.
+
+    ``folder`` holds the tests, and ``needs`` in it says what is installed: a file of requirements
+    for Python, or ``package.json`` for Node.js. ``shows`` are the packages whose versions are told.
+    """
+
+    name: str
+    folder: str
+    needs: str
+    shows: tuple[str, ...]
+
+    @property
+    def root(self) -> Path:
+        """The folder with the tests."""
+        return CLIENTS / self.folder
+
+    @property
+    def is_node(self) -> bool:
+        """Whether the tests are Node.js's, else they are Python's."""
+        return self.needs == "package.json"
+
+    @property
+    def environment(self) -> Path:
+        """Where the packages are installed; of a Node suite the place where Node looks for them."""
+        return self.root / "node_modules" if self.is_node else CLIENTS / ".envs" / self.name
+
+
+SUITES = (
+    Suite(name="openai2", folder="openai_python", needs="openai2.txt", shows=("openai",)),
+    Suite(name="openai3", folder="openai_python", needs="openai3.txt", shows=("openai",)),
+    Suite(name="openai_node", folder="openai_node", needs="package.json", shows=("openai",)),
+    Suite(
+        name="langchain",
+        folder="langchain",
+        needs="requirements.txt",
+        shows=("langchain-openai", "langchain-tests"),
+    ),
+    Suite(
+        name="pydantic_ai",
+        folder="pydantic_ai",
+        needs="requirements.txt",
+        shows=("pydantic-ai-slim",),
+    ),
+    Suite(
+        name="openai_agents",
+        folder="openai_agents",
+        needs="requirements.txt",
+        shows=("openai-agents",),
+    ),
+    Suite(name="instructor", folder="instructor", needs="requirements.txt", shows=("instructor",)),
+    Suite(
+        name="ai_sdk",
+        folder="ai_sdk",
+        needs="package.json",
+        shows=("ai", "@ai-sdk/openai", "@ai-sdk/openai-compatible"),
+    ),
+)
