@@ -22,7 +22,7 @@ SERVER = "client"
 """The MCP server's name; ``--allowedTools`` lets its functions run without asking."""
 
 MAX_CARRIED = 400_000
-"""Longest result, in characters, that is handed to the CLI: from 500,000 it keeps an excerpt."""
+"""Longest result, in UTF-16 units, that is handed to the CLI: from 500,000 it keeps an excerpt."""
 
 MAX_ERROR = 8_000
 """The same for an error: from 10,000."""
@@ -47,7 +47,9 @@ class OpenCalls:
         async def call_tool(_: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
             call_id = str((params.meta or {}).get("claudecode/toolUseId"))
             self._event(call_id).set()
-            return _result(await self._future(call_id))
+            result = await self._future(call_id)
+            del self._results[call_id]  # a process may see many, and long ones
+            return _result(result)
 
         server = Server(SERVER, on_list_tools=list_tools, on_call_tool=call_tool)
         return McpSdkServerConfig(type="sdk", name=SERVER, instance=server)
