@@ -54,7 +54,8 @@ class Demands:
         events = [event] if self._json is None else self._json.take(event)
         if not isinstance(event, TurnFinished) or event.reason not in _WHOLE:
             return events
-        self.altered = event.message not in [getattr(e, "message", None) for e in events]
+        told = [each.message for each in events if isinstance(each, TurnFinished)]
+        self.altered = told != [event.message]
         problem = self._wrong_calls(event)
         if problem is None and (self._json or self._strict):
             problem = await asyncio.to_thread(self._mismatch, event)

@@ -56,11 +56,6 @@ def schema_fault(schema: Mapping[str, Any]) -> Fault | None:
     return _remembered_fault(text) if len(text) <= REMEMBERED else _schema_fault(text)
 
 
-@functools.lru_cache(maxsize=1024)
-def _remembered_fault(text: str) -> Fault | None:
-    return _schema_fault(text)
-
-
 def _schema_fault(text: str) -> Fault | None:
     if all(f'"{keyword}":' in text for keyword in ("unevaluatedProperties", "patternProperties")):
         # Beside each other they take time without a bound to check, and hardly anybody writes them.
@@ -77,6 +72,9 @@ def _schema_fault(text: str) -> Fault | None:
     except (jsonschema_rs.ReferencingError, ValueError) as error:
         return Fault(path="", problem=_told(str(error)))
     return None
+
+
+_remembered_fault = functools.lru_cache(maxsize=1024)(_schema_fault)
 
 
 def _of_known_draft(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,6 +139,7 @@ def value_fault(value: object, schema: Mapping[str, Any]) -> Fault | None:
     base = validators.validator_for(known, default=Draft202012Validator)
     watch = _Watch(time.monotonic() + CHECK_SECONDS)
     checks = {key: watch.over(check) for key, check in {**base.VALIDATORS, **_OURS}.items()}
+    # The library has no types of its own here, and types-jsonschema leaves this one out.
     limited = validators.extend(base, checks)  # type: ignore[no-untyped-call]
     limited.evolve = _evolve
     try:
