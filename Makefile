@@ -9,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test clients bench soak docs lint clean
+.PHONY: demo test clients bench soak docs fields lint clean
 
 demo: $(VENV)/.runtime
 	@exec $(BIN)/bridge --demo $(ARGS)
@@ -32,6 +32,9 @@ soak: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m bridge.reference > docs/configuration.md
+
+fields: $(STAMP)
+	$(BIN)/python tests/dialects/openai_fields.py > docs/openai-fields.md
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is needed; or name another with make PYTHON=python3.12"; exit 1; }

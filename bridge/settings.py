@@ -372,6 +372,15 @@ class Settings:
         help="Where a key has too many sessions, or too large ones, delete its least recently used "
         "instead of refusing the request.",
     )
+    lenient_sampling: bool = _knob(
+        False,
+        "--lenient-sampling",
+        env=("LENIENT_SAMPLING",),
+        group="Models",
+        switch=True,
+        help="Leave temperature and top_p out for the models that refuse them (those from 4.7 on), "
+        "and name them in x-bridge-ignored. By default such a request gets the model's own error.",
+    )
     no_match: bool = _knob(
         False,
         "--no-match",

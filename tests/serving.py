@@ -37,9 +37,41 @@ class Answer:
         """The words of the model."""
         if isinstance(self.data, dict):
             return self.data["choices"][0]["message"]["content"] or ""
+        return "".join(choice["delta"].get("content") or "" for choice in self._choices())
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """The message of the answer; of a stream what its chunks add up to."""
+        if isinstance(self.data, dict):
+            message: dict[str, Any] = self.data["choices"][0]["message"]
+            return message
+        whole: dict[str, Any] = {}
+        calls: dict[int, dict[str, Any]] = {}
+        for choice in self._choices():
+            for name, piece in choice["delta"].items():
+                if name == "tool_calls":
+                    _add_calls(calls, piece)
+                else:
+                    whole[name] = whole[name] + piece if whole.get(name) else piece
+        return {**whole, "tool_calls": list(calls.values())} if calls else whole
+
+    @property
+    def finish_reason(self) -> str:
+        """Why the answer ended."""
+        choices = self.data["choices"] if isinstance(self.data, dict) else self._choices()
+        (reason,) = [reason for c in choices if (reason := c["finish_reason"]) is not None]
+        return str(reason)
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        """The token counts; of a stream those of its last chunk."""
+        whole = self.data if isinstance(self.data, dict) else json.loads(self.data[-2])
+        usage: dict[str, Any] = whole["usage"]
+        return usage
+
+    def _choices(self) -> list[dict[str, Any]]:
         chunks = [json.loads(event) for event in self.data if event[0] == "{"]
-        choices = [choice for chunk in chunks for choice in chunk.get("choices", ())]
-        return "".join(choice["delta"].get("content") or "" for choice in choices)
+        return [choice for chunk in chunks for choice in chunk.get("choices", ())]
 
     @property
     def whole(self) -> bool:
@@ -64,7 +96,15 @@ class Answer:
         return unquote(self.headers["x-session-id"])
 
 
-@frozen(kw_only=True)
+def _add_calls(calls: dict[int, dict[str, Any]], pieces: list[dict[str, Any]]) -> None:
+    for piece in pieces:
+        call = calls.setdefault(piece["index"], {"function": {"name": "", "arguments": ""}})
+        call |= {name: piece[name] for name in ("id", "type") if name in piece}
+        for name, words in piece["function"].items():
+            call["function"][name] += words
+
+
+@frozen(kw_only=True, repr=False)
 class Running:
     """A server of this test run."""
 

@@ -6,10 +6,12 @@ The CLI merges ``CLAUDE_CODE_EXTRA_BODY`` into every Messages API request, over 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from bridge.claude.abilities import Abilities
 from bridge.claude.history import fit_name
 from bridge.claude.strict import can_be_strict
+from bridge.claude.thinking import asked_of
 from bridge.core.conversation import JsonOutput, Message, Sampling, Tool, ToolCall, Turn
 
 JSON_ANSWER = "StructuredOutput"
@@ -19,6 +21,7 @@ _HOW_TO_ANSWER = (
     "Gives the final answer to the user. Call this function once, when everything else is done, "
     "with the whole answer as its arguments; write nothing beside it."
 )
+SAMPLING = ("temperature", "top_p")
 _UNFORCED = "In this answer, one of the functions must be called: do not answer in words."
 
 
@@ -27,25 +30,56 @@ class Request:
     """The extra fields of one request, and what its answer is to be.
 
     ``json_answer`` names the function whose arguments are the answer, ``None`` if it is in words.
-    ``calls`` says that functions must be called.
+    ``calls`` says that functions must be called. ``changed`` and ``ignored`` name the parameters
+    that have another effect than asked, or none.
+
+    ``taken_to_think``: the CLI must take the model to be thinking, whether it is or not. Else it
+    adds a ``temperature`` of 1 for models up to 4.6, which the API refuses beside ``top_p``, and
+    lowers an effort above high for some. ``clears``: it must not be let to ask then that reasoning
+    be cleared, which the API refuses where there is none.
     """
 
     fields: dict[str, Any]
     json_answer: str | None = None
     calls: bool = False
+    changed: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    taken_to_think: bool = False
+    clears: bool = True
 
 
-def request_of(turn: Turn, *, forces: bool) -> Request:
-    """What a turn asks for.
+def request_of(turn: Turn, abilities: Abilities, *, lenient: bool = False) -> Request:
+    """What a turn asks of a model with these abilities.
 
-    ``forces`` says that the model can be forced to call a function. Those that always think refuse
-    that: they are told in the functions' descriptions instead.
+    A model that thinks with a budget can't be forced to call a function, nor can the newest that
+    always think: they are told in the functions' descriptions instead. If the server is
+    ``lenient``, sampling is not asked of models that would refuse it.
     """
+    thinking = asked_of(turn.reasoning, turn.sampling.max_tokens, abilities)
+    sampled = _sampling(turn.sampling)
+    dropped = SAMPLING if lenient and not abilities.samples else ()
+    fields = {name: value for name, value in sampled.items() if name not in dropped}
+    bare = abilities.samples and "top_p" in fields and "temperature" not in fields
+    if bare:
+        fields["thinking"] = {"type": "disabled"}  # or the CLI would have it think
+    asked = _asked(turn, forces=abilities.can_be_forced and not thinking.has_budget)
+    return evolve(
+        asked,
+        fields={**fields, **thinking.fields, **asked.fields},
+        changed=thinking.changed,
+        ignored=tuple(name for name in dropped if name in sampled),
+        taken_to_think=bare or (abilities.quiet == "disabled" and thinking.is_above_high),
+        clears=not bare,
+    )
+
+
+def _asked(turn: Turn, *, forces: bool) -> Request:
+    """What it asks for but for sampling and thinking."""
     choice = turn.tool_choice
     allowed = [tool for tool in turn.tools if choice.names is None or tool.name in choice.names]
     if turn.output is not None and not (allowed and choice.required):
         return _json_request(turn, allowed, turn.output, forces=forces)
-    fields = _sampling(turn.sampling)
+    fields: dict[str, Any] = {}
     if allowed:
         fields |= _offered(
             [_definition(tool) for tool in allowed],
@@ -72,7 +106,7 @@ def _json_request(
         parallel=bool(allowed) and turn.tool_choice.parallel,
         forces=forces,
     )
-    return Request(fields=_sampling(turn.sampling) | offered, json_answer=name)
+    return Request(fields=offered, json_answer=name)
 
 
 def _offered(

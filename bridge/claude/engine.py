@@ -14,42 +14,31 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from attrs import define, evolve, field, frozen
 
 from bridge.claude.account import Account
-from bridge.claude.body import Request, request_of
-from bridge.claude.calls import results_for
+from bridge.claude.asked import AskedTurn, Said
 from bridge.claude.demands import Demands
-from bridge.claude.history import Script, script
+from bridge.claude.failures import LOGIN_ADVICE
 from bridge.claude.kept import Held, KeptProcesses
+from bridge.claude.limits import Limits
 from bridge.claude.names import Names
-from bridge.claude.options import Launch, flag_settings
+from bridge.claude.options import Launch
 from bridge.claude.places import Places
 from bridge.claude.pool import Pool
-from bridge.claude.process import CliProcess, TurnPlan, is_last
-from bridge.claude.translate import LOGIN_ADVICE, RetryPolicy
-from bridge.core.conversation import ToolResult, Turn
+from bridge.claude.preview import Preview, preview_of
+from bridge.claude.process import CliProcess, is_last
+from bridge.claude.recall import Recall, Recalled
+from bridge.claude.translate import RetryPolicy
+from bridge.core.conversation import Turn
 from bridge.core.errors import BridgeError, NotLoggedIn, ProcessLost, ShuttingDown, TurnTimeout
 from bridge.core.events import Event, TurnFailed, TurnFinished, TurnStarted
+from bridge.core.rules import media_of
 
 log = logging.getLogger(__name__)
 
+MANY = 500
+"""From so many messages on a conversation is looked through beside the loop."""
+
 FLOOR = 1
 """How many ready processes are left when nobody has come for a while."""
-
-
-@frozen(kw_only=True)
-class Limits:
-    """How much may go on at once, in turns and processes; times are in seconds.
-
-    ``max_process_memory`` is in bytes. See :class:`bridge.settings.Settings` for each of them.
-    """
-
-    max_concurrent: int
-    max_queue: int
-    max_timeout: float
-    pool_size: int
-    max_live: int
-    process_idle: float
-    tool_wait: float
-    max_process_memory: int
 
 
 @frozen
@@ -57,7 +46,7 @@ class _Resumed:
     """A process that goes on with a conversation, and what it has not heard of it."""
 
     process: CliProcess
-    said: Script | tuple[ToolResult, ...]
+    said: Said
 
 
 @define
@@ -75,7 +64,8 @@ class Engine:
     """The owner of all CLI processes of a server.
 
     ``launch``, ``names`` and ``policy`` are what its :class:`Account` starts with; ``clock`` is a
-    monotonic time in seconds, which tests own.
+    monotonic time in seconds, which tests own. ``match``: a request may go on in a process that was
+    kept without a name; ``lenient``: sampling that a model would refuse is not asked of it.
     """
 
     _launch: Launch
@@ -83,10 +73,12 @@ class Engine:
     _policy: RetryPolicy
     limits: Limits
     match: bool
+    lenient: bool = False
     clock: Callable[[], float] = time.monotonic
     account: Account = field(init=False)
     pool: Pool = field(init=False)
     kept: KeptProcesses = field(init=False)
+    recall: Recall = field(init=False)
     matched: int = field(default=0, init=False)  # turns that went on without naming a session
     places: Places = field(init=False)
     faults: Counter[str] = field(factory=Counter, init=False)  # of turns, by code
@@ -107,6 +99,7 @@ class Engine:
             changed=self._account_changed,
         )
         self.kept = KeptProcesses(discard=self.pool.discard, clock=self.clock)
+        self.recall = Recall(clock=self.clock)
         limits = self.limits  # of the ready processes one place is left for whoever comes
         self.limits = evolve(limits, pool_size=min(limits.pool_size, limits.max_live - 1))
         self.places = Places(min(limits.max_concurrent, limits.max_live), limits.max_queue)
@@ -152,6 +145,7 @@ class Engine:
     def sweep(self) -> None:
         """End the processes that have waited for too long, also for somebody to come at all."""
         self.kept.end_idle(self.limits.process_idle, waiting=self.limits.tool_wait)
+        self.recall.sweep()
         if self._is_quiet():
             self.pool.shrink(FLOOR)
 
@@ -197,6 +191,7 @@ class Engine:
         try:
             async with asyncio.timeout_at(deadline):
                 model = await self._model(turn)
+                recalled = await self._recalled(turn)
                 await self.places.enter(turn.owner)
         except TimeoutError:
             yield TurnFailed(error=self._too_long("no place was free"))
@@ -205,21 +200,41 @@ class Engine:
             yield TurnFailed(error=error)
             return
         try:
+            turn = recalled.turn if recalled else turn
             async with contextlib.aclosing(self._attempts(turn, model, deadline)) as events:
                 async for event in events:
                     if isinstance(event, TurnFailed):
                         self.faults[event.error.code or event.error.kind.value] += 1
+                    if recalled and isinstance(event, TurnFinished):
+                        self.recall.remember(recalled, event.message)
                     yield event
         finally:
             self._last_turn = self.clock()
             self.places.leave()
 
-    async def _model(self, turn: Turn) -> str | None:
-        """The model to ask for, if a turn can be run at all."""
+    async def _recalled(self, turn: Turn) -> Recalled | None:
+        """The turn with the reasoning that its client could not send; None where none is kept."""
+        if turn.session is not None or turn.ends or not self.match:
+            return None
+        if media_of(turn.messages) or len(turn.messages) > MANY:
+            return await asyncio.to_thread(self.recall.restored, turn)
+        return self.recall.restored(turn)
+
+    async def preview(self, turn: Turn) -> Preview:
+        """What would become of a turn. Raises :class:`BridgeError` where it could not be run."""
+        await self._check_ready()
+        return preview_of(turn, await self.account.known_names(), lenient=self.lenient)
+
+    async def _check_ready(self) -> None:
+        """Whether turns can be run at all."""
         if self._stopping:
             raise ShuttingDown(ShuttingDown.advice)
         if not (await self.account.current_login()).logged_in:
             raise NotLoggedIn(LOGIN_ADVICE)
+
+    async def _model(self, turn: Turn) -> str | None:
+        """The model to ask for."""
+        await self._check_ready()
         return (await self.account.known_names()).resolve(turn.model)
 
     async def _attempts(
@@ -229,11 +244,11 @@ class Engine:
 
         The first may go on in the process that holds the conversation.
         """
-        held = Held.before(turn, model)
-        resumed = self._resumed(turn, held)
+        asked = AskedTurn.of(turn, model, self.account.names, lenient=self.lenient)
+        resumed = self._resumed(asked)
         for last_attempt in (False, True):
             started = False
-            attempt = self._attempt(turn, held, resumed, deadline, ready=not last_attempt)
+            attempt = self._attempt(asked, resumed, deadline, ready=not last_attempt)
             resumed = None
             async with contextlib.aclosing(attempt) as events:
                 async for event in events:
@@ -246,21 +261,21 @@ class Engine:
                     if is_last(event):
                         return
 
-    def _resumed(self, turn: Turn, held: Held) -> "_Resumed | None":
+    def _resumed(self, asked: AskedTurn) -> "_Resumed | None":
         """The process that goes on with the turn, if there is one."""
-        process = self.kept.take(held)
+        process = self.kept.take(asked.held)
         if process is None:
             return None
-        new = turn.messages[len(held.messages) :]
-        said = results_for(process.waiting, new) if process.waiting else script(new)
+        said = asked.new_to(process)
         if said is None:
             self.pool.discard(process)
             return None
         return _Resumed(process, said)
 
     async def _attempt(
-        self, turn: Turn, held: Held, resumed: "_Resumed | None", deadline: float, *, ready: bool
+        self, asked: AskedTurn, resumed: "_Resumed | None", deadline: float, *, ready: bool
     ) -> AsyncGenerator[Event]:
+        turn, held, request = asked.turn, asked.held, asked.request
         try:
             async with asyncio.timeout_at(deadline):
                 process = resumed.process if resumed else await self._fresh(turn, ready=ready)
@@ -274,8 +289,12 @@ class Engine:
             if self._stopping:  # it was, while this turn waited
                 yield TurnFailed(error=ShuttingDown(ShuttingDown.advice))
                 return
-            request = request_of(turn, forces=self.account.names.can_force(held.model))
-            plan = self._plan(turn, held, resumed, request)
+            plan = asked.plan(
+                resumed.said if resumed else None,
+                late=self.account.late,
+                simple=self.account.launch.simple,
+                keep=turn.session is not None or (self.match and not turn.ends),
+            )
             queue = process.begin(plan, self._policy_until(deadline))
             demands = Demands(request, turn)
             while True:
@@ -283,7 +302,12 @@ class Engine:
                     match event:
                         case TurnStarted():
                             self.matched += resumed is not None and turn.session is None
-                            yield self._started(run, event, live=resumed is not None)
+                            yield evolve(
+                                self._started(run, event),
+                                live=resumed is not None,
+                                changed=request.changed,
+                                ignored=request.ignored,
+                            )
                         case TurnFinished():
                             message = evolve(event.message, model=run.model)
                             if not demands.altered:
@@ -297,23 +321,11 @@ class Engine:
                     if is_last(event):
                         return
 
-    def _plan(
-        self, turn: Turn, held: Held, resumed: "_Resumed | None", request: Request
-    ) -> TurnPlan:
-        """What to tell a process: all of it, or what it does not hold yet."""
-        return TurnPlan(
-            system=turn.system if self.account.late else (),
-            settings=flag_settings(None if resumed else held.model, request.fields),
-            said=resumed.said if resumed else script(turn.messages),
-            functions=held.functions,
-            keep=self.match or turn.session is not None,
-        )
-
-    def _started(self, run: "_Run", event: TurnStarted, *, live: bool) -> TurnStarted:
+    def _started(self, run: "_Run", event: TurnStarted) -> TurnStarted:
         run.model = event.model
         self._starting.discard(run.process)
         self._refill()
-        return evolve(event, live=live)
+        return event
 
     async def _fresh(self, turn: Turn, *, ready: bool) -> CliProcess:
         self._coming += 1

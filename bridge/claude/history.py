@@ -16,6 +16,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from bridge.core.conversation import (
+    Document,
     Image,
     LinkedImage,
     Message,
@@ -44,20 +45,20 @@ class Script:
     prompt: Line
 
 
-def script(messages: Sequence[Message]) -> Script:
+def script(messages: Sequence[Message], model: str | None = None) -> Script:
     """The lines for a conversation whose last message is not the assistant's.
 
     Messages of one side that follow each other become one, since the CLI would join consecutive
     user messages itself and split a tool result from the words beside it. An answer is told with
     the model that gave it: the CLI sends reasoning, whose signature is bound to its model, to that
-    one and to no other.
+    one and to no other. Where that is not known it is taken to be ``model``, the one that is asked.
     """
     merged = _alternating(messages)
     return Script(
         earlier=tuple(
             _user_line(side.blocks, query=False)
             if side.role is Role.USER
-            else _assistant_line(side.blocks, side.model)
+            else _assistant_line(side.blocks, side.model or model)
             for side in merged[:-1]
         ),
         prompt=_user_line(merged[-1].blocks, query=True),
@@ -143,11 +144,13 @@ def _block(part: Part, role: Role, ids: _CallIds) -> dict[str, Any]:
                 "name": fit_name(part.name),
                 "input": dict(part.arguments),
             }
+        case Image() | LinkedImage() | Document():
+            return _read(part)
         case ToolResult():
             return {
                 "type": "tool_result",
                 "tool_use_id": ids.result(part.call_id),
-                "content": [_result(piece) for piece in part.content],
+                "content": [_read(piece) for piece in part.content],
                 **({"is_error": True} if part.is_error else {}),
             }
         case Thinking():
@@ -156,15 +159,20 @@ def _block(part: Part, role: Role, ids: _CallIds) -> dict[str, Any]:
             return {"type": "redacted_thinking", "data": part.data}
 
 
-def _result(part: ResultPart) -> dict[str, Any]:
+def _read(part: ResultPart) -> dict[str, Any]:
+    """What the model reads, in a message of the user or in a result."""
     match part:
         case Text():
             return {"type": "text", "text": part.text}
-        case Image():
-            source = {"type": "base64", "media_type": part.media_type, "data": part.data}
         case LinkedImage():
-            source = {"type": "url", "url": part.url}
-    return {"type": "image", "source": source}
+            return {"type": "image", "source": {"type": "url", "url": part.url}}
+        case Image():
+            kind, source_type, title = "image", "base64", None
+        case Document():
+            kind, title = "document", part.title
+            source_type = "text" if part.media_type == "text/plain" else "base64"
+    source = {"type": source_type, "media_type": part.media_type, "data": part.data}
+    return {"type": kind, "source": source, **({"title": title} if title else {})}
 
 
 def _user_line(blocks: list[dict[str, Any]], *, query: bool) -> Line:

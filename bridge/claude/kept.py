@@ -7,10 +7,11 @@ history would send, only sooner.
 
 from collections.abc import Callable, Iterator
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from bridge.claude.process import CliProcess
 from bridge.core.conversation import Message, Role, Turn
+from bridge.core.visible import all_same
 
 
 @frozen(kw_only=True)
@@ -46,10 +47,17 @@ class Held:
     def serves(self, wanted: "Held") -> bool:
         """Whether a process that holds this can go on with what another must hold.
 
+        The messages are compared by what a client sees of them: it does not send reasoning back.
         One with functions always offers some, so a turn without any is not for it.
         """
         offers = bool(self.functions) == bool(wanted.functions)
-        return self == wanted and offers and self.functions >= wanted.functions
+        alike = evolve(self, messages=()) == evolve(wanted, messages=())
+        return (
+            alike
+            and offers
+            and self.functions >= wanted.functions
+            and all_same(self.messages, wanted.messages)
+        )
 
 
 @frozen

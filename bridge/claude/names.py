@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from bridge.claude.abilities import Abilities, abilities_of, listed_abilities
 from bridge.core.errors import ModelNotFound
 
 FAMILIES = ("opus", "sonnet", "haiku", "fable")
@@ -49,21 +50,16 @@ _CLAUDE_ID = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
-_UP_TO_FOUR = re.compile(r"claude-(?:[a-z]+-)?[1-4](?!\d)")
-
 
 @frozen(kw_only=True)
 class ListedModel:
-    """A model that this login may use, as the CLI lists it: its short name and the full id.
-
-    ``thinks_always``: thinking can't be switched off.
-    """
+    """A model that this login may use, as the CLI lists it: its short name and the full id."""
 
     value: str
     resolved: str
     display_name: str = ""
     description: str = ""
-    thinks_always: bool = False
+    abilities: Abilities = Abilities()
 
 
 @frozen(kw_only=True)
@@ -96,16 +92,17 @@ class Names:
             param="model",
         )
 
-    def can_force(self, resolved: str | None) -> bool:
-        """Whether a model (None: the CLI's default) can be forced to call a function.
+    @property
+    def default_model(self) -> str | None:
+        """The CLI's own default, once its list is known."""
+        return next((m.resolved for m in self.listed if m.value == "default"), None)
 
-        Those that always think refuse it. One that the CLI does not list is judged by its line: up
-        to the 4 line all could be forced.
-        """
+    def abilities(self, resolved: str | None) -> Abilities:
+        """What a model takes (None: the CLI's default); an unlisted one is judged by its id."""
         for model in self.listed:
             if resolved == model.resolved or (resolved is None and model.value == "default"):
-                return not model.thinks_always
-        return resolved is not None and _UP_TO_FOUR.search(resolved) is not None
+                return model.abilities
+        return abilities_of(resolved or "")
 
     def offered(self) -> dict[str, str]:
         """Every name that a client can be offered → the model that answers to it."""
@@ -127,7 +124,7 @@ def listed_models(described: Iterable[Mapping[str, Any]]) -> tuple[ListedModel, 
             resolved=model.get("resolvedModel") or model["value"],
             display_name=model.get("displayName", ""),
             description=model.get("description", ""),
-            thinks_always=model.get("supportsThinkingOff") is False,
+            abilities=listed_abilities(model),
         )
         for model in described
     )

@@ -49,6 +49,7 @@ _NO_SECOND_CALL = {
     # The bridge decides when the model is called.
     "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",
     "CLAUDE_CODE_DISABLE_REFUSAL_RETRY": "1",
+    "CLAUDE_CODE_NO_MODEL_FALLBACK": "1",  # its beta header has a refused request sent again
     "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP": "1",
     "DISABLE_COMPACT": "1",
 }
@@ -200,6 +201,11 @@ _LOCK = "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE"
 looks before it says ``requesting``, so a call that it has announced is not held up."""
 
 
+_NO_LIMIT = "100000000"
+"""And this it is otherwise, so that the model's side says how long a prompt may be. The CLI by
+itself refuses what it takes for too long, and it counts 2,000 tokens for the smallest picture."""
+
+
 def sdk_options(server: McpSdkServerConfig | None = None) -> ClaudeAgentOptions:
     """The SDK options that are not flags of the CLI: with our transport only these count."""
     servers: dict[str, McpServerConfig] = {} if server is None else {SERVER: server}
@@ -213,7 +219,7 @@ def flag_settings(model: str | None, fields: Mapping[str, Any]) -> dict[str, Any
     so it is always set, to nothing if nothing was asked.
     """
     body = json.dumps(fields)
-    settings: dict[str, Any] = {"env": {"CLAUDE_CODE_EXTRA_BODY": body, _LOCK: ""}}
+    settings: dict[str, Any] = {"env": {"CLAUDE_CODE_EXTRA_BODY": body, _LOCK: _NO_LIMIT}}
     if model is not None:
         settings["model"] = model
     return settings
@@ -227,6 +233,20 @@ def locked(settings: dict[str, Any]) -> dict[str, Any]:
 def unlocked(settings: dict[str, Any]) -> dict[str, Any]:
     """What lets it call again, in its next turn."""
     return {"env": settings["env"]}
+
+
+NO_CLEARING: Mapping[str, Any] = {"context_management": {"edits": []}}
+"""With an OAuth login the CLI asks that reasoning be cleared if it takes the model to be thinking,
+which the API refuses of one that is not."""
+
+
+def taken_to_think(on: bool) -> dict[str, Any]:
+    """The control request that makes the CLI take the model to be thinking, or not.
+
+    Taken to be, it adds no temperature of its own and lets every effort be. Whether the model does
+    think is said in the extra fields of the request.
+    """
+    return {"subtype": "set_max_thinking_tokens", "max_thinking_tokens": 1_024 if on else 0}
 
 
 def bundled_cli() -> Path:

@@ -27,7 +27,7 @@ from claude_agent_sdk import (
 
 from bridge.claude.calls import SERVER, OpenCalls
 from bridge.claude.history import Line, Script
-from bridge.claude.options import Launch, locked, sdk_options, unlocked
+from bridge.claude.options import Launch, locked, sdk_options, taken_to_think, unlocked
 from bridge.claude.translate import RetryPolicy, Sentinel, Translator
 from bridge.claude.transport import REAP_SECONDS, CliTransport
 from bridge.core.conversation import ToolCall, ToolResult
@@ -51,13 +51,15 @@ class TurnPlan:
 
     That is a history with its prompt, or the results of the calls that the process waits for. In a
     process that goes on the system prompt, the functions and the model are settled, and the script
-    holds only what it has not heard. ``keep`` asks that it can go on after this turn.
+    holds only what it has not heard. ``taken_to_think``: the CLI is to take the model to be
+    thinking. ``keep`` asks that it can go on after this turn.
     """
 
     system: tuple[str, ...]
     settings: dict[str, Any]
     said: Script | tuple[ToolResult, ...]
     functions: frozenset[str] = frozenset()
+    taken_to_think: bool = False
     keep: bool = False
 
 
@@ -67,7 +69,7 @@ class _Running:
 
     plan: TurnPlan
     translator: Translator
-    sentinel: Sentinel = field(factory=Sentinel)
+    sentinel: Sentinel
     events: asyncio.Queue[Event] = field(factory=asyncio.Queue)
     live: bool = False  # the prompt was sent: what comes now belongs to the answer
     replayed: asyncio.Event = field(factory=asyncio.Event)
@@ -101,6 +103,7 @@ class CliProcess:
         self._free = asyncio.Event()  # nothing is left of the turn before
         self._free.set()
         self._settings: dict[str, Any] = {}  # the flag settings that hold now
+        self.taken_to_think = False  # whether the CLI takes the model to be thinking
         self._waiting: tuple[str, ...] = ()
         self._pump_task: asyncio.Task[None] | None = None
         self._driver: asyncio.Task[None] | None = None
@@ -162,7 +165,9 @@ class CliProcess:
 
     def begin(self, plan: TurnPlan, policy: RetryPolicy) -> asyncio.Queue[Event]:
         """Start a turn of the conversation; its events come to the queue, the last one included."""
-        running = self._running = _Running(plan=plan, translator=Translator(policy=policy))
+        running = self._running = _Running(
+            plan=plan, translator=Translator(policy=policy), sentinel=Sentinel(plan.functions)
+        )
         if self._pump_task is None:
             self._connect(plan.system, plan.functions)
         self._driver = asyncio.create_task(self._drive(running))
@@ -335,6 +340,11 @@ class CliProcess:
                     timeout=CONTROL_SECONDS,
                 )
                 self._settings = plan.settings
+            if plan.taken_to_think is not self.taken_to_think:
+                await self._transport.control(
+                    taken_to_think(plan.taken_to_think), timeout=CONTROL_SECONDS
+                )
+                self.taken_to_think = plan.taken_to_think
             if isinstance(plan.said, Script):
                 for line in plan.said.earlier:
                     await self._replay(running, line)

@@ -5,7 +5,6 @@ passes on one by one inside ``stream_event`` messages.
 """
 
 import math
-import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +20,13 @@ from claude_agent_sdk import (
 )
 
 from bridge.claude.answer import Answer
+from bridge.claude.failures import (
+    LOGIN_ADVICE,
+    TOO_LONG,
+    prose_of,
+    stream_broken,
+    upstream_error,
+)
 from bridge.core import errors
 from bridge.core.events import (
     BlockEnded,
@@ -51,31 +57,24 @@ _BLOCKS = {
     "thinking": BlockKind.THINKING,
     "tool_use": BlockKind.TOOL_CALL,
 }
-_TOO_LONG = re.compile(r"prompt is too long", re.IGNORECASE)
 _ENDS_A_TURN = {"end_turn", "stop_sequence", "tool_use"}
-
-UNTOLD_WAIT = 30
-"""Seconds to wait before trying again where the model's side names none."""
-
-LOGIN_ADVICE = (
-    "Claude Code is not logged in on the server. Log in there with `claude auth login` (`claude "
-    "login` in older versions) and send the request again; or restart the server with "
-    "ANTHROPIC_API_KEY, or Bedrock or Vertex credentials. `bridge --demo` works without a login."
-)
 
 
 @define
 class Sentinel:
     """Tells from the raw messages of a turn when the CLI must be killed at once.
 
-    After ``max_tokens``, a refusal or an answer without visible output the CLI asks the model
-    again by itself, about 10 ms after the ``message_delta`` that tells of it. By then it is locked
-    (see :func:`bridge.claude.options.locked`), unless the whole answer came faster than the lock
-    got there. An interrupt sent then loses the race; a kill in the same step of the loop wins it,
+    After ``max_tokens``, a refusal, an answer without visible output or a call of a function that
+    is not among its ``functions`` the CLI asks the model again by itself, about 10 ms after the
+    ``message_delta`` that tells of it. By then it is locked (see
+    :func:`bridge.claude.options.locked`), unless the whole answer came faster than the lock got
+    there. An interrupt sent then loses the race; a kill in the same step of the loop wins it,
     unless the loop is held up.
     """
 
+    _functions: frozenset[str] = frozenset()
     _visible: bool = field(default=False, init=False)
+    _strange: bool = field(default=False, init=False)  # a call that it would answer by itself
     _failed: bool = field(default=False, init=False)
 
     def must_kill(self, raw: dict[str, Any]) -> bool:
@@ -91,12 +90,16 @@ class Sentinel:
         event = raw.get("event") or {}
         match event.get("type"):
             case "content_block_start":
-                self._visible |= event["content_block"].get("type") == "tool_use"
+                block = event["content_block"]
+                if block.get("type") == "tool_use":
+                    self._visible = True
+                    self._strange |= block.get("name") not in self._functions
             case "content_block_delta":
                 self._visible |= bool(str(event["delta"].get("text", "")).strip())
             case "message_delta":
                 reason = event["delta"].get("stop_reason")
-                return reason is not None and not (self._visible and reason in _ENDS_A_TURN)
+                well = self._visible and not self._strange and reason in _ENDS_A_TURN
+                return reason is not None and not well
         return False
 
 
@@ -135,6 +138,7 @@ class Translator:
     _started: bool = field(default=False, init=False)
     _visible: bool = field(default=False, init=False)
     _calls: bool = field(default=False, init=False)
+    _thought: bool = field(default=False, init=False)
     _usage: dict[str, Any] = field(factory=dict, init=False)
     _answer: Answer = field(factory=Answer, init=False)
     _synthetic: AssistantMessage | None = field(default=None, init=False)
@@ -202,6 +206,7 @@ class Translator:
         return [TurnStarted(model=message["model"], message_id=message["id"])]
 
     def _block_start(self, index: int, block: dict[str, Any]) -> list[Event]:
+        self._thought |= block.get("type") in {"thinking", "redacted_thinking"}
         kind = _BLOCKS.get(block.get("type", ""))
         if kind is None:  # redacted thinking and server-side tools: nothing that a client can read
             return []
@@ -265,7 +270,7 @@ class Translator:
             return [*events, TurnFailed(error=unreadable)]
         return [
             *events,
-            UsageReported(usage=usage_of(self._usage)),
+            UsageReported(usage=usage_of(self._usage, thought=self._thought)),
             TurnFinished(
                 reason=self._reason(reason),
                 stop_sequence=event["delta"].get("stop_sequence"),
@@ -288,106 +293,33 @@ class Translator:
         """The CLI is about to call again, after ``retry_delay_ms``: allow it or end the turn."""
         status, wait = data.get("error_status"), (data.get("retry_delay_ms") or 0) / 1000
         if self._started:
-            return [TurnFailed(error=_broken())]
+            return [TurnFailed(error=stream_broken())]
         if self._policy.allows(attempt=data.get("attempt", 0), status=status, wait=wait):
             return []
         return [TurnFailed(error=upstream_error(status, "", retry_after=math.ceil(wait)))]
 
     def _failure(self, result: ResultMessage) -> errors.BridgeError:
-        words = _prose(result, self._synthetic)
+        words = prose_of(result, self._synthetic)
         if self._synthetic is not None and self._synthetic.error == "authentication_failed":
             if result.api_error_status is None:
                 return errors.NotLoggedIn(LOGIN_ADVICE)
         elif self._started and result.api_error_status is None:
             # Too long it was not, or nothing would have come: that is our own lock, see options.py.
-            return _broken("" if _TOO_LONG.search(words) else words)
+            return stream_broken("" if TOO_LONG.search(words) else words)
         wait = None
         if self._quota_resets_at is not None:
             wait = max(1, math.ceil(self._quota_resets_at - self._now()))
         return upstream_error(result.api_error_status, words, retry_after=wait)
 
 
-def usage_of(raw: dict[str, Any]) -> Usage:
-    """Usage as the Messages API says it."""
+def usage_of(raw: dict[str, Any], *, thought: bool = False) -> Usage:
+    """Usage as the Messages API says it; the model may have ``thought`` without its telling."""
     details = raw.get("output_tokens_details") or {}
+    told: int | None = details.get("thinking_tokens")
     return Usage(
         input_tokens=raw.get("input_tokens") or 0,
         cache_read_tokens=raw.get("cache_read_input_tokens") or 0,
         cache_write_tokens=raw.get("cache_creation_input_tokens") or 0,
         output_tokens=raw.get("output_tokens") or 0,
-        reasoning_tokens=details.get("thinking_tokens") or 0,
+        reasoning_tokens=told if told is not None or thought else 0,
     )
-
-
-def upstream_error(
-    status: int | None, words: str, *, retry_after: int | None = None
-) -> errors.BridgeError:
-    """What an upstream failure is to the client.
-
-    ``status`` is the upstream's HTTP status, None when there was none (no network, or the CLI's
-    own refusal); ``words`` is what it said.
-    """
-    if _TOO_LONG.search(words):
-        return errors.ContextLengthExceeded(
-            f"The conversation is longer than the model's context. The model's side said: {words}",
-            param="messages",
-        )
-    said = f" It said: {words}" if words else ""
-    match status:
-        case 401 | 403:
-            return errors.UpstreamRefusedLogin(
-                f"The model's side refused the server's own login ({status}); your key is not at "
-                f"fault. Whoever runs the server should log in again (`claude auth login`) or "
-                f"check its API key.{said}"
-            )
-        case 404:
-            return errors.ModelNotFound(
-                f"The model's side knows no such model.{said}", param="model"
-            )
-        case 413:
-            return errors.TooLarge(f"The request is too large for the model's side.{said}")
-        case 429:
-            return errors.RateLimited(
-                f"The model's side limits the rate of requests, or the plan's quota is used up."
-                f"{said}",
-                retry_after=retry_after or UNTOLD_WAIT,
-            )
-        case int() if 400 <= status < 500:
-            return _refused(words or f"The model's side answered {status}.")
-        case int():
-            return errors.Unavailable(
-                f"The model's side is overloaded or in trouble ({status}). Try again later.{said}",
-                retry_after=retry_after or UNTOLD_WAIT,
-            )
-        case None:
-            return errors.UpstreamFault(f"The model's side could not be reached.{said}")
-
-
-def _refused(words: str) -> errors.InvalidRequest:
-    """The upstream's own words, with the field that they name."""
-    named = re.match(r"`?(temperature|top_p|max_tokens|stop)(_sequences)?\b", words)
-    tool = re.match(r"tools\.(\d+)\.", words)
-    param = named[1] if named else f"tools[{tool[1]}]" if tool else None
-    if param in {"temperature", "top_p"}:
-        words = (
-            f"{words.rstrip('.')}. (Claude's newer models always think, and take neither "
-            "temperature nor top_p: leave them out, or name an older model.)"
-        )
-    return errors.InvalidRequest(words, param=param)
-
-
-def _broken(words: str = "") -> errors.UpstreamFault:
-    said = f" ({words})" if words else ""
-    return errors.UpstreamFault(
-        f"The connection to the model broke in the middle of the answer{said}. What came is not "
-        "whole; send the request again.",
-        code="stream_broken",
-    )
-
-
-def _prose(result: ResultMessage, synthetic: AssistantMessage | None) -> str:
-    """The upstream's own words, without what the CLI puts before them."""
-    words = result.result or "; ".join(result.errors or ())
-    if not words and synthetic is not None:
-        words = "".join(getattr(block, "text", "") for block in synthetic.content)
-    return re.sub(r"^API Error: (\d{3} )?", "", words).strip()

@@ -46,7 +46,19 @@ class LinkedImage:
     url: str
 
 
-ResultPart = Text | Image | LinkedImage
+@frozen(kw_only=True)
+class Document:
+    """A file to read: a PDF, whose ``data`` is base64, or plain text, whose ``data`` is the text.
+
+    ``media_type`` is ``application/pdf`` or ``text/plain``; ``title`` is what the file is called.
+    """
+
+    media_type: str
+    data: str
+    title: str | None = None
+
+
+ResultPart = Text | Image | LinkedImage | Document
 
 
 @frozen(kw_only=True)
@@ -78,7 +90,7 @@ class RedactedThinking:
     data: str
 
 
-Part = Text | ToolCall | ToolResult | Thinking | RedactedThinking
+Part = Text | Image | LinkedImage | Document | ToolCall | ToolResult | Thinking | RedactedThinking
 
 
 @frozen(kw_only=True)
@@ -106,6 +118,55 @@ class Sampling:
     top_p: float | None = None
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
+
+
+class Effort(StrEnum):
+    """How hard the model is to try, from not thinking at all to as hard as it can."""
+
+    NONE = "none"
+    MINIMAL = "minimal"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    XHIGH = "xhigh"
+    MAX = "max"
+
+
+class ThinkingMode(StrEnum):
+    """The Messages API's own words for how a model thinks."""
+
+    DISABLED = "disabled"
+    ENABLED = "enabled"
+    ADAPTIVE = "adaptive"
+    BETWEEN_TOOLS = "between_tools"
+
+
+LEAST_BUDGET = 1_024
+"""Fewest tokens that the Messages API lets a model think with."""
+
+
+@frozen(kw_only=True)
+class Thought:
+    """How the model is to think, in the Messages API's terms: it is asked for just that.
+
+    ``budget`` counts tokens and belongs to ``ENABLED``. ``display`` says whether its words are
+    wanted (``summarized``) or not (``omitted``); ``None`` leaves that to the model.
+    """
+
+    mode: ThinkingMode
+    budget: int | None = None
+    display: str | None = None
+
+
+@frozen(kw_only=True)
+class Reasoning:
+    """How much the model is to think. ``None`` leaves the choice to the model.
+
+    ``effort`` alone decides about thinking as well, as the model can; ``thought`` decides first.
+    """
+
+    effort: Effort | None = None
+    thought: Thought | None = None
 
 
 @frozen(kw_only=True)
@@ -150,6 +211,7 @@ class Turn:
     ``model`` is the name as the client wrote it (``None``: the default). ``system`` are the texts
     of the system prompt, in order. ``messages`` is the whole conversation, oldest first; its last
     message is never the assistant's. ``output`` is what the answer must be, ``None`` if anything.
+    ``ends``: nobody will go on with the conversation, unless it is a session's.
     ``owner`` names the key that the request came with, ``session`` the owner's conversation that
     the turn belongs to, if it has a name.
     """
@@ -158,8 +220,10 @@ class Turn:
     system: tuple[str, ...] = ()
     model: str | None = None
     sampling: Sampling = field(factory=Sampling)
+    reasoning: Reasoning = field(factory=Reasoning)
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = field(factory=ToolChoice)
     output: JsonOutput | None = None
+    ends: bool = False
     owner: str = ""
     session: str | None = None

@@ -43,14 +43,14 @@ class Usage:
 
     ``input_tokens`` excludes what was read from or written to the prompt cache; ``prompt_tokens``
     is the sum that was paid for. ``reasoning_tokens`` is the part of ``output_tokens`` that was
-    thinking, where the API tells it.
+    thinking, None where the API does not tell how much of it was.
     """
 
     input_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     output_tokens: int = 0
-    reasoning_tokens: int = 0
+    reasoning_tokens: int | None = 0
 
     @property
     def prompt_tokens(self) -> int:
@@ -64,8 +64,12 @@ class Usage:
             cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
             cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
-            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+            reasoning_tokens=_sum(self.reasoning_tokens, other.reasoning_tokens),
         )
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
 
 
 @frozen(kw_only=True)
@@ -73,12 +77,15 @@ class TurnStarted:
     """The model began to answer; ``model`` is the one that does, ``message_id`` its own id.
 
     ``live`` says that the process which held the conversation went on with it; else the history was
-    replayed into a fresh one.
+    replayed into a fresh one. ``changed`` and ``ignored`` name parameters that have another effect
+    with this model than was asked, or none.
     """
 
     model: str
     message_id: str
     live: bool = False
+    changed: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)

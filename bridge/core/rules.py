@@ -1,9 +1,32 @@
 """Which conversations can be: what the Messages API asks of their order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from bridge.core.conversation import Message, Role, Tool, ToolCall, ToolChoice, ToolResult
+from bridge.core.conversation import (
+    Document,
+    Image,
+    LinkedImage,
+    Message,
+    Role,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+)
 from bridge.core.errors import InvalidRequest
+
+MAX_MEDIA = 100
+"""Most pictures and files of a conversation: of more than that Claude Code drops the oldest."""
+
+
+def media_of(messages: Iterable[Message]) -> int:
+    """How many pictures and files these messages hold, those in results included."""
+    return sum(
+        isinstance(piece, Image | LinkedImage | Document)
+        for message in messages
+        for part in message.parts
+        for piece in (part.content if isinstance(part, ToolResult) else (part,))
+    )
 
 
 def check_conversation(messages: Sequence[Message]) -> None:
@@ -16,6 +39,11 @@ def check_conversation(messages: Sequence[Message]) -> None:
         raise _fault("the conversation must begin with a message of the user that says something.")
     if messages[-1].role is Role.ASSISTANT:
         raise _fault("the last message is the assistant's: end with one of the user or a tool.")
+    if (media := media_of(messages)) > MAX_MEDIA:
+        raise _fault(
+            f"the conversation holds {media} pictures and files, with those of its history, and up "
+            f"to {MAX_MEDIA} are taken. Begin another one."
+        )
     pending: set[str] = set()
     for message in messages:
         results = [part.call_id for part in message.parts if isinstance(part, ToolResult)]

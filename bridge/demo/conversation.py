@@ -80,7 +80,8 @@ def _directives(text: str, results: tuple[Block, ...]) -> Directives:
         return own
     given = "\n".join(text_of(result.get("content") or []) for result in results)
     asked = parse(given, IN_RESULTS)
-    return attrs.evolve(own, say=asked.say, calls=asked.calls)
+    thoughts = own.thoughts or asked.thoughts
+    return attrs.evolve(own, say=asked.say, calls=asked.calls, thoughts=thoughts)
 
 
 def text_of(content: list[Block]) -> str:

@@ -23,6 +23,8 @@ in a text block; several may be given; what is not in this table is left alone a
 | `[[call NAME]]`               | the same, the arguments made up from the schema ({} without one) |
 | `[[call-raw NAME text]]`      | the same, the arguments streamed as this text, be it JSON or not |
 | `[[json text]]`               | the same for `StructuredOutput`; a plain text if it isn't offered|
+| `[[think exact text]]`        | thinks exactly that first, if the request lets it think          |
+| `[[redacted]]`                | the same, but what it thinks is a `redacted_thinking` block      |
 
 When several faults are given, the waits come first and the first other one decides.
 
@@ -32,8 +34,12 @@ NAME need not be a function of the request. `tool_choice` still counts: `none` l
 goes as far as a JSON object does, or to the last two of the next brackets that close: `]]`. Where
 the answer is not streamed, text that is no JSON object becomes {}.
 
+Several thoughts come in this order, before any answer, `refuse` and `empty` too. Whether their text
+is told is for `display` to say; a budget of tokens cuts it.
+
 Directives stand in the last user message. If they lay no answer down, `say`, `call` and `call-raw`
 in the results of functions that came with it do: so a loop goes on for as many rounds as they say.
+The results may also say `think` and `redacted`, which count where the message has neither.
 """
 
 import re
@@ -45,7 +51,7 @@ import attrs
 from bridge.demo.faults import Fault
 from bridge.demo.parsing import read_object
 
-IN_RESULTS = frozenset({"say", "call", "call-raw"})
+IN_RESULTS = frozenset({"say", "call", "call-raw", "think", "redacted"})
 """What may be asked for in the results of functions."""
 
 _DIRECTIVE = re.compile(r"\[\[\s*([a-z-]+)(?:\s+(.*?))?\s*\]\]", re.DOTALL)
@@ -70,12 +76,19 @@ class Call:
     input: dict[str, Any] | str | None = None
 
 
+@attrs.frozen
+class Thought:
+    """A thinking block that is asked for; without a text it is a redacted one."""
+
+    text: str | None = None
+
+
 @attrs.frozen(kw_only=True)
 class Directives:
     """What a user message asks of the demo, and the message without the asking.
 
     At most one of `say`, `words`, `echo` and `json` shapes the answer, the first of them given;
-    `calls` may stand beside it.
+    `calls` and `thoughts` may stand beside it.
     """
 
     faults: tuple[Fault, ...] = ()
@@ -84,6 +97,7 @@ class Directives:
     echo: bool = False
     json: str | None = None
     calls: tuple[Call, ...] = ()
+    thoughts: tuple[Thought, ...] = ()
     text: str = ""
 
     @property
@@ -102,6 +116,7 @@ def parse(text: str, known: Collection[str] | None = None) -> Directives:
     """
     faults: list[Fault] = []
     calls: list[Call] = []
+    thoughts: list[Thought] = []
     shape: Directives | None = None
     left: list[str] = []
     at = 0
@@ -114,13 +129,21 @@ def parse(text: str, known: Collection[str] | None = None) -> Directives:
                 faults.append(found)
             case Call():
                 calls.append(found)
+            case Thought():
+                thoughts.append(found)
             case Directives():
                 shape = shape or found
     said = "".join([*left, text[at:]]).strip()
-    return attrs.evolve(shape or Directives(), faults=tuple(faults), calls=tuple(calls), text=said)
+    return attrs.evolve(
+        shape or Directives(),
+        faults=tuple(faults),
+        calls=tuple(calls),
+        thoughts=tuple(thoughts),
+        text=said,
+    )
 
 
-def _read(match: re.Match[str]) -> tuple[Fault | Call | Directives | None, int]:
+def _read(match: re.Match[str]) -> tuple[Fault | Call | Thought | Directives | None, int]:
     """What a directive asks for and where it ends; None when it is not well formed."""
     word, rest = match[1], match[2] or ""
     if word in {"call", "call-raw"}:
@@ -130,7 +153,13 @@ def _read(match: re.Match[str]) -> tuple[Fault | Call | Directives | None, int]:
     elif word == "json" and rest:
         said, end = _raw(match.string, match.start(2))
         return Directives(json=said), end
-    return _shape(word, rest) or _fault(word, rest), match.end()
+    return _thought(word, rest) or _shape(word, rest) or _fault(word, rest), match.end()
+
+
+def _thought(word: str, rest: str) -> Thought | None:
+    if word == "think" and rest:
+        return Thought(rest)
+    return Thought() if word == "redacted" and not rest else None
 
 
 def _input(text: str, start: int, *, raw: bool) -> tuple[dict[str, Any] | str | None, int] | None:

@@ -3,17 +3,19 @@
 In this order it does what a directive says (`directives.py`), calls a function that fits
 (`functions.py`), fills a JSON schema (`output_config.format`), obeys "answer only with X" in the
 system prompt, tells what its tools returned, remembers what it was told (`memory.py`), says what it
-is when greeted, and otherwise quotes what the user said. It thinks first when thinking is enabled,
-or adaptive and the user says "think". A turn, in "I see 2 earlier turns", is one user or assistant
-message before the last user message.
+is when greeted, and otherwise quotes what the user said. It may think first (`thoughts.py`). A
+turn, in "I see 2 earlier turns", is one user or assistant message before the last user message.
 """
 
 import re
+
+import attrs
 
 from bridge.demo import functions, media, memory, reply, tokens
 from bridge.demo.conversation import Block, Conversation
 from bridge.demo.reply import Reply
 from bridge.demo.schema_fill import fill, hints
+from bridge.demo.thoughts import omits, thoughts
 
 _GREETING = re.compile(
     r"\s*(?:hi|hello|hey|greetings|good (?:morning|day|afternoon|evening))\b|"
@@ -29,7 +31,6 @@ _ONLY = re.compile(
     r"(?: with)?:?\s+(?:\"([^\"\n]+)\"|“([^”\n]+)”|'([^'\n]+)'|([^\n]+?)(?=[.!]?\s*$|[.!]\s))",
     re.IGNORECASE | re.MULTILINE,
 )
-_THINK = re.compile(r"\bthink", re.IGNORECASE)
 _REMINDED = re.compile(
     r"\s*<system-reminder>(?:(?!<system-reminder>).)*</system-reminder>\s*$", re.DOTALL
 )
@@ -37,14 +38,18 @@ _QUOTE = 200
 _RESULT = 500
 
 
-def respond(conversation: Conversation) -> Reply:
-    """The whole answer to a valid request, within its max_tokens and stop_sequences."""
+def respond(conversation: Conversation, instead: Reply | None = None) -> Reply:
+    """The whole answer to a valid request, within its max_tokens and stop_sequences.
+
+    `instead` is what is answered in its place, whole, after the thoughts that are asked for.
+    """
     body = conversation.body
-    answer = _answer(conversation)
-    answer = reply.stopped(answer, body.get("stop_sequences") or [])
-    thought = _thought(conversation)
-    blocks = (*([thought] if thought else []), *answer.blocks)
-    whole = Reply(blocks=blocks, stop_reason=answer.stop_reason, stop_sequence=answer.stop_sequence)
+    if instead is not None:
+        before = thoughts(conversation, own=False)
+        return attrs.evolve(instead, blocks=(*before, *instead.blocks), omits=omits(body))
+    answer = reply.stopped(_answer(conversation), body.get("stop_sequences") or [])
+    blocks = (*thoughts(conversation), *answer.blocks)
+    whole = attrs.evolve(answer, blocks=blocks, omits=omits(body))
     return reply.limited(whole, body["max_tokens"])
 
 
@@ -158,17 +163,3 @@ def describe(block: Block) -> str:
         return f"a PDF document of {len(media.decode(source['data']) or b'')} bytes"
     where = source.get("url") or source.get("file_id")
     return f"a {kind} block" + (f" at {where}" if where else "")
-
-
-def _thought(conversation: Conversation) -> Block | None:
-    asked = conversation.body.get("thinking") or {}
-    kind = asked.get("type")
-    if kind != "enabled" and not (kind == "adaptive" and _THINK.search(conversation.last)):
-        return None
-    said = f'The user said "{conversation.last[:_QUOTE]}". ' if conversation.last else ""
-    text = (
-        f"{said}The number of earlier turns to bear in mind is {conversation.turns}. "
-        "A short and friendly answer will do."
-    )
-    block = reply.thinking(tokens.cut(text, asked.get("budget_tokens") or tokens.count(text)))
-    return {**block, "thinking": ""} if asked.get("display") == "omitted" else block

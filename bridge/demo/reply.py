@@ -17,17 +17,32 @@ Block = dict[str, Any]
 class Reply:
     """Content blocks (text, thinking with its signature, tool_use) and the reason they end.
 
-    The `input` of a tool_use is an object, or the text that is streamed for one, as it is.
+    The `input` of a tool_use is an object, or the text that is streamed for one, as it is. `omits`
+    says that the text of thinking is not sent; its tokens count all the same.
     """
 
     blocks: tuple[Block, ...]
     stop_reason: StopReason = "end_turn"
     stop_sequence: str | None = None
+    omits: bool = False
+
+    @property
+    def sent(self) -> tuple[Block, ...]:
+        """The blocks as the client sees them."""
+        return tuple(
+            {**block, "thinking": ""} if self.omits and block["type"] == "thinking" else block
+            for block in self.blocks
+        )
 
     @property
     def output_tokens(self) -> int:
-        """The tokens of all deltas; an answer without any still costs one, as the API's do."""
-        return max(1, sum(tokens.count(raw(block)) for block in self.blocks))
+        """The tokens of all blocks; an answer without any still costs one, as the API's do."""
+        return max(1, sum(map(size, self.blocks)))
+
+    @property
+    def thinking_tokens(self) -> int:
+        """How many of them are thinking."""
+        return sum(size(block) for block in self.blocks if "thinking" in block["type"])
 
 
 REFUSED = Reply(
@@ -46,13 +61,23 @@ def thinking(thought: str) -> Block:
     return {"type": "thinking", "thinking": thought, "signature": sign(thought)}
 
 
+def redacted() -> Block:
+    """A thinking block that nobody can read."""
+    return {"type": "redacted_thinking", "data": sign("redacted")}
+
+
 def raw(block: Block) -> str:
     """What the deltas of a block add up to: its text, its thinking, or its input as JSON."""
     if block["type"] == "tool_use":
         given = block["input"]
         return given if isinstance(given, str) else tokens.compact(given)
-    found: str = block[block["type"]]
+    found: str = block.get(block["type"], "")
     return found
+
+
+def size(block: Block) -> int:
+    """How many tokens a block costs; a redacted one, which has no deltas, those of its data."""
+    return tokens.count(block["data"] if block["type"] == "redacted_thinking" else raw(block))
 
 
 def whole(block: Block) -> Block:
@@ -91,13 +116,12 @@ def limited(reply: Reply, max_tokens: int) -> Reply:
     left = max_tokens
     kept: list[Block] = []
     for block in reply.blocks:
-        size = tokens.count(raw(block))
-        if size > left:
+        if size(block) > left:
             if shorter := _shortened(block, tokens.cut(raw(block), left)):
                 kept.append(shorter)
-            return Reply(blocks=tuple(kept), stop_reason="max_tokens")
+            return _out_of_tokens(reply, kept)
         kept.append(block)
-        left -= size
+        left -= size(block)
     return reply
 
 
@@ -105,15 +129,19 @@ def cut(reply: Reply, after: int) -> Reply:
     """`reply` as if its tokens ran out after `after` deltas."""
     left = after
     kept: list[Block] = []
-    for block in reply.blocks:
-        found = deltas(block)
+    for block, sent in zip(reply.blocks, reply.sent, strict=True):
+        found = deltas(sent)
         if len(found) > left:
             if shorter := _shortened(block, "".join(found[:left])):
                 kept.append(shorter)
             break
         kept.append(block)
         left -= len(found)
-    return Reply(blocks=tuple(kept), stop_reason="max_tokens")
+    return _out_of_tokens(reply, kept)
+
+
+def _out_of_tokens(reply: Reply, kept: list[Block]) -> Reply:
+    return attrs.evolve(reply, blocks=tuple(kept), stop_reason="max_tokens", stop_sequence=None)
 
 
 def _shortened(block: Block, said: str) -> Block | None:

@@ -4,9 +4,10 @@ The wording follows the API's own messages, so that code which reads them can be
 """
 
 import re
+from collections.abc import Collection
 from typing import Any
 
-from bridge.demo.catalogue import always_thinks, is_known
+from bridge.demo.catalogue import is_known
 from bridge.demo.checks import (
     array,
     boolean,
@@ -20,7 +21,10 @@ from bridge.demo.checks import (
     tag,
 )
 from bridge.demo.errors import ApiError, invalid
+from bridge.demo.generations import EFFORTS, generation_of
 from bridge.demo.rules_blocks import check_cache, check_text
+from bridge.demo.rules_models import check_efforts, check_model
+from bridge.demo.rules_thinking import check_prefill, check_thinking
 from bridge.demo.rules_turns import check_messages
 
 _FIELD_NAMES = (
@@ -30,12 +34,7 @@ _FIELD_NAMES = (
     "diagnostics user_profile_id billing_policy compaction thread workspace_id"
 )
 _FIELDS = frozenset(_FIELD_NAMES.split())
-_THINKING = ("enabled", "disabled", "adaptive", "between_tools")
 _CHOICES = ("auto", "any", "tool", "none")
-_FORCED = frozenset({"any", "tool"})
-_EFFORTS = ("low", "medium", "high", "xhigh", "max")
-_BUDGET_LEAST = 1_024
-_TOP_P_LEAST = 0.95
 _BREAKPOINTS = 4
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _SERVER_TOOL = re.compile(r"[a-z][a-z0-9_]{0,80}_20\d{6}|mcp_toolset")
@@ -46,10 +45,11 @@ _TOOL_KEY_NAMES = (
 _TOOL_KEYS = frozenset(_TOOL_KEY_NAMES.split())
 
 
-def check(body: object, *, counting: bool = False) -> dict[str, Any]:
+def check(body: object, *, counting: bool = False, betas: Collection[str] = ()) -> dict[str, Any]:
     """The request itself when the API takes it; raises ApiError (400, or 404 for the model).
 
-    `counting` is for `/v1/messages/count_tokens`, which needs no max_tokens.
+    `counting` is for `/v1/messages/count_tokens`, which needs no max_tokens. `betas` are the values
+    of the `anthropic-beta` header.
     """
     request = mapping(body, "body")
     only(request, "", _FIELDS)
@@ -66,12 +66,14 @@ def check(body: object, *, counting: bool = False) -> dict[str, Any]:
     _system(request.get("system"))
     tools = _tools(request.get("tools"))
     _choice(request.get("tool_choice"), tools)
-    _thinking(request)
+    check_thinking(request, betas)
     if not is_known(model):
         raise ApiError.of(404, f"model: {model}")
-    if always_thinks(model):
-        _of_thinker(request)
-    check_messages(request["messages"], model)
+    generation = generation_of(model)
+    check_model(request, generation)
+    check_messages(request["messages"], generation)
+    check_prefill(request)
+    check_efforts(request, generation)
     _breakpoints(request)
     return request
 
@@ -105,7 +107,7 @@ def _simple(request: dict[str, Any]) -> None:
 def _output(config: dict[str, Any]) -> None:
     only(config, "output_config", {"effort", "format", "task_budget"})
     if config.get("effort") is not None:
-        one_of(config["effort"], "output_config.effort", _EFFORTS)
+        one_of(config["effort"], "output_config.effort", EFFORTS)
     if config.get("format") is not None:
         path = "output_config.format"
         form = mapping(config["format"], path)
@@ -187,46 +189,6 @@ def _choice(value: object, tools: list[dict[str, Any]]) -> None:
         name = string(required(choice, path, "name"), f"{path}.name")
         if all(tool.get("name") != name for tool in tools):
             raise invalid(f"tool_choice: Tool '{name}' not found in provided tools")
-
-
-def _thinking(request: dict[str, Any]) -> None:
-    if request.get("thinking") is None:
-        return
-    thinking = mapping(request["thinking"], "thinking")
-    kind = tag(thinking, "thinking", _THINKING)
-    if kind == "enabled":
-        path = "thinking.enabled.budget_tokens"
-        budget = integer(
-            required(thinking, "thinking.enabled", "budget_tokens"), path, least=_BUDGET_LEAST
-        )
-        if request.get("max_tokens") is not None and request["max_tokens"] <= budget:
-            raise invalid("`max_tokens` must be greater than `thinking.budget_tokens`")
-    if kind in {"enabled", "adaptive"}:
-        _beside_thinking(request)
-
-
-def _beside_thinking(request: dict[str, Any]) -> None:
-    if request.get("temperature") not in {None, 1}:
-        raise invalid("`temperature` may only be set to 1 when thinking is enabled")
-    if request.get("top_k") is not None:
-        raise invalid("`top_k` must be unset when thinking is enabled")
-    top_p = request.get("top_p")
-    if top_p is not None and top_p < _TOP_P_LEAST:
-        raise invalid(
-            "`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled"
-        )
-    if (request.get("tool_choice") or {}).get("type") in _FORCED:
-        raise invalid("Thinking may not be enabled when tool_choice forces tool use.")
-
-
-def _of_thinker(request: dict[str, Any]) -> None:
-    if (request.get("thinking") or {}).get("type") == "disabled":
-        raise invalid(
-            '"thinking.type.disabled" is not supported for this model. Use '
-            '"thinking.type.adaptive" and "output_config.effort" to control thinking behavior.'
-        )
-    if (request.get("tool_choice") or {}).get("type") in _FORCED:
-        raise invalid('tool_choice: type "tool" and "any" are not supported for this model.')
 
 
 def _breakpoints(request: dict[str, Any]) -> None:

@@ -158,7 +158,9 @@ def _thinking(block: dict[str, Any], at: str) -> None:
 
 def _redacted(block: dict[str, Any], at: str) -> None:
     only(block, at, {"type", "data"})
-    string(required(block, at, "data"), f"{at}.data")
+    if not is_valid(string(required(block, at, "data"), f"{at}.data"), ""):
+        at = at.removesuffix(".redacted_thinking")
+        raise invalid(f"{at}: Invalid `data` in `redacted_thinking` block")
 
 
 def _tool_use(block: dict[str, Any], at: str) -> None:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from bridge.demo.catalogue import takes_prefill
 from bridge.demo.checks import array, mapping, only, required, string
 from bridge.demo.errors import invalid
+from bridge.demo.generations import Generation
 from bridge.demo.rules_blocks import check_content
 
 _ROLES = ("user", "assistant", "system")
@@ -14,7 +14,7 @@ _SYSTEM_KEYS = {*_KEYS, "output_config", "clear_at"}
 Message = dict[str, Any]
 
 
-def check_messages(value: object, model: str) -> None:
+def check_messages(value: object, model: Generation) -> None:
     """All of `messages`: each on its own, then their order, then the pairs of calls and results."""
     messages = array(value, "messages")
     if not messages:
@@ -50,10 +50,10 @@ def _empty(spoken: list[tuple[int, Message]]) -> None:
             )
 
 
-def _last(message: Message, model: str) -> None:
+def _last(message: Message, model: Generation) -> None:
     if message["role"] == "user":
         return
-    if not takes_prefill(model):
+    if not model.takes_prefill:
         raise invalid(
             "This model does not support assistant message prefill. The conversation must end "
             "with a user message."

@@ -192,7 +192,7 @@ class DemoUpstream:
                 received.body = parsed
             _raise_error(fault)
             _admit(request)
-            body = rules.check(parsed)
+            body = rules.check(parsed, betas=_betas(request))
             prompt = measure(body)
             rules.check_length(prompt.tokens, self.context_tokens)
             conversation = read(body)
@@ -202,7 +202,7 @@ class DemoUpstream:
             if waits:
                 await asyncio.sleep(waits)
             _raise_error(main)
-            answer = _INSTEAD.get(main.kind if main else "") or model.respond(conversation)
+            answer = model.respond(conversation, _INSTEAD.get(main.kind if main else ""))
         except RecursionError:
             return await delivery.refuse(invalid("The request body is nested too deeply"))
         except ApiError as error:
@@ -221,7 +221,8 @@ class DemoUpstream:
         raw = await _body(request)
         _admit(request)
         try:
-            tokens = measure(rules.check(parse(raw), counting=True)).tokens
+            body = rules.check(parse(raw), counting=True, betas=_betas(request))
+            tokens = measure(body).tokens
         except RecursionError:
             raise invalid("The request body is nested too deeply") from None
         return _json(request, {"input_tokens": tokens})
@@ -259,6 +260,11 @@ def _admit(request: web.Request) -> None:
         raise ApiError.of(401, "x-api-key header is required")
     if not request.headers.get("anthropic-version", "").strip():
         raise invalid("anthropic-version: header is required")
+
+
+def _betas(request: web.Request) -> frozenset[str]:
+    given = ",".join(request.headers.getall("anthropic-beta", []))
+    return frozenset(value.strip() for value in given.split(","))
 
 
 def _raise_error(fault: Fault | None) -> None:

@@ -1,7 +1,8 @@
 """A reply as the Messages API writes it: one JSON document, or server-sent events.
 
 The order of events, from the documentation: `message_start`, `ping`, then for each block
-`content_block_start`, its deltas, `content_block_stop`, then `message_delta`, `message_stop`.
+`content_block_start`, its deltas, `content_block_stop`, then `message_delta`, `message_stop`. A
+redacted block is whole in its start.
 """
 
 import json
@@ -47,7 +48,7 @@ def document(reply: Reply, envelope: Envelope) -> bytes:
     message = {
         **_message(envelope, ending["usage"]),
         **ending["delta"],
-        "content": [whole(block) for block in reply.blocks],
+        "content": [whole(block) for block in reply.sent],
     }
     if "context_management" in ending:
         message["context_management"] = ending["context_management"]
@@ -58,19 +59,22 @@ def frames(reply: Reply, envelope: Envelope) -> Iterator[Frame]:
     """The answer to a request with `stream: true`, event by event."""
     yield Frame({"type": "message_start", "message": _message(envelope, _usage(envelope, 1))})
     yield Frame({"type": "ping"})
-    for index, block in enumerate(reply.blocks):
+    for index, block in enumerate(reply.sent):
         yield from _block(index, block)
     yield Frame(_ending(reply, envelope))
     yield Frame({"type": "message_stop"})
 
 
 def _block(index: int, block: Block) -> Iterator[Frame]:
-    kind, key = _DELTA[block["type"]]
     yield Frame({"type": "content_block_start", "index": index, "content_block": _opening(block)})
     for piece in deltas(block):
+        kind, key = _DELTA[block["type"]]
         delta = {"type": kind, key: piece}
         yield Frame({"type": "content_block_delta", "index": index, "delta": delta}, paced=True)
     if "signature" in block:
+        if not block["thinking"]:  # documented: one empty delta stands for what is left out
+            empty = {"type": "thinking_delta", "thinking": ""}
+            yield Frame({"type": "content_block_delta", "index": index, "delta": empty})
         signed = {"type": "signature_delta", "signature": block["signature"]}
         yield Frame({"type": "content_block_delta", "index": index, "delta": signed})
     yield Frame({"type": "content_block_stop", "index": index})
@@ -82,8 +86,10 @@ def _opening(block: Block) -> Block:
             return {"type": "text", "text": ""}
         case "thinking":
             return {"type": "thinking", "thinking": "", "signature": ""}
-        case _:
+        case "tool_use":
             return {**block, "input": {}}
+        case _:
+            return block
 
 
 def _message(envelope: Envelope, usage: dict[str, Any]) -> dict[str, Any]:
@@ -106,11 +112,10 @@ def _ending(reply: Reply, envelope: Envelope) -> dict[str, Any]:
     }
     if reply.stop_reason == "refusal":
         delta["stop_details"] = {"type": "refusal", "category": None, "explanation": None}
-    end: dict[str, Any] = {
-        "type": "message_delta",
-        "delta": delta,
-        "usage": _usage(envelope, reply.output_tokens),
-    }
+    usage = _usage(envelope, reply.output_tokens)
+    if reply.thinking_tokens:
+        usage["output_tokens_details"] = {"thinking_tokens": reply.thinking_tokens}
+    end: dict[str, Any] = {"type": "message_delta", "delta": delta, "usage": usage}
     if envelope.body.get("context_management") is not None:
         end["context_management"] = {"applied_edits": []}
     return end

@@ -9,7 +9,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin
 
 import attrs
@@ -24,6 +24,13 @@ MAX_DEPTH = 100
 
 MAX_VALUES = 200_000
 """Most values in a body: each costs time before anybody else is served. A message is about four."""
+
+
+_TAGS: dict[type, str] = {}  # the field that tells an object's class, where one does
+
+
+MAX_INTEGER = 2**53
+"""Largest whole number that every JSON reader takes for what it is."""
 
 
 class Fault(Exception):
@@ -138,6 +145,39 @@ def check_text(value: str) -> str:
     return value
 
 
+def check_sendable(value: dict[str, Any]) -> dict[str, Any]:
+    """JSON that can be sent on, which not all can that Python reads.
+
+    Raises :class:`Fault`.
+    """
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:
+        raise Fault(
+            "It holds a number that is too large, or half of a surrogate pair.", "invalid_value"
+        ) from None
+    return value
+
+
+def unread(raw: object, value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """The fields of a JSON value that have no place in what it was structured to.
+
+    Each with its value and its path, in which ``[]`` stands for any item of a list.
+    """
+    if isinstance(value, tuple) and isinstance(raw, list):
+        for item, structured in zip(raw, value, strict=False):
+            yield from unread(item, structured, f"{path}[]")
+    elif attrs.has(type(value)) and isinstance(raw, dict):
+        fields = attrs.fields(type(value))  # type: ignore[arg-type]  # it has them, as we saw
+        taken = {attribute.name for attribute in fields}
+        for name, inner in raw.items():
+            where = f"{path}.{name}" if path else name
+            if name in taken:
+                yield from unread(inner, getattr(value, name), where)
+            elif name != _TAGS.get(type(value)):
+                yield where, inner
+
+
 def hardened_converter() -> Converter:
     """A cattrs converter that takes JSON values as they are or raises :class:`Fault`."""
     converter = Converter(detailed_validation=False)
@@ -170,6 +210,7 @@ def tagged(
     ``unknown`` says what an unknown tag means; it is shown with the tag and the known ones, and
     ``code`` is the error's code.
     """
+    _TAGS.update(dict.fromkeys(classes.values(), tag))
 
     def structure(value: Any, _: object) -> Any:
         if not isinstance(value, dict):
@@ -188,6 +229,22 @@ def tagged(
     converter.register_structure_hook_func(lambda t: t == union, structure)
 
 
+def string_or(converter: Converter, union: Any, kind: type, other: Any, expected: str) -> None:
+    """Teach the converter a union of a string and what JSON writes as ``kind``.
+
+    That is structured as ``other``; ``expected`` says what it is, in words.
+    """
+
+    def structure(value: Any, _: object) -> Any:
+        if isinstance(value, str):
+            return converter.structure(value, str)
+        if isinstance(value, kind):
+            return converter.structure(value, other)
+        mistyped(f"a string or {expected}", value)
+
+    converter.register_structure_hook_func(lambda t: t == union, structure)
+
+
 def _string(value: Any, _: object) -> str:
     if not isinstance(value, str):
         mistyped("a string", value)
@@ -202,9 +259,11 @@ def _boolean(value: Any, _: object) -> bool:
 
 def _integer(value: Any, _: object) -> int:
     if isinstance(value, float) and value.is_integer():  # JavaScript knows no other numbers
-        return int(value)
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         mistyped("an integer", value)
+    if abs(value) > MAX_INTEGER:
+        raise Fault("is too large.", "invalid_value")
     return value
 
 

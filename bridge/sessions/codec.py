@@ -7,6 +7,7 @@ from cattrs import Converter
 from cattrs.strategies import configure_tagged_union
 
 from bridge.core.conversation import (
+    Document,
     Image,
     LinkedImage,
     Part,
@@ -24,6 +25,7 @@ _TAGS = {
     Text: "text",
     Image: "image",
     LinkedImage: "linked_image",
+    Document: "document",
     ToolCall: "tool_call",
     ToolResult: "tool_result",
     Thinking: "thinking",

@@ -100,18 +100,34 @@ class SessionManager:
                 raise SessionDeleted(DELETED_BEFORE)
             merged = merge(entry.session.messages, turn.messages)
             whole = _whole(entry.session, turn, merged)
-            size = size_of(whole.messages, whole.system, whole.tools)
-            self._entries.check_room(
-                [other for other in self._entries.of(key.owner) if other is not entry],
-                messages=len(whole.messages) + 1,
-                size=size,
-            )
-            entry.expected = size
+            entry.expected = self._checked_size(key.owner, entry, whole)
             exchange = entry.exchange = self._exchange(entry, whole, merged)
             yield exchange
         finally:
             if exchange is None or exchange.committing is None:  # else the commit leaves
                 self._leave(entry)
+
+    def preview(self, turn: Turn) -> Turn:
+        """The whole turn, if it came to its session as that is now.
+
+        Raises :class:`bridge.core.errors.BridgeError` as :meth:`enter` does.
+        """
+        key = SessionKey(owner=turn.owner, id=turn.session or "")
+        entry = self._entries.find(key)
+        if entry is None:
+            self._entries.check_place(key.owner)
+        now = self.clock()
+        session = entry.session if entry else Session(key=key, created_at=now, last_accessed=now)
+        whole = _whole(session, turn, merge(session.messages, turn.messages))
+        self._checked_size(key.owner, entry, whole)
+        return whole
+
+    def _checked_size(self, owner: str, entry: Entry | None, whole: Turn) -> int:
+        """How large a session will be with this turn. Raises :class:`SessionLimit`."""
+        size = size_of(whole.messages, whole.system, whole.tools)
+        others = [other for other in self._entries.of(owner) if other is not entry]
+        self._entries.check_room(others, messages=len(whole.messages) + 1, size=size)
+        return size
 
     def _exchange(self, entry: Entry, whole: Turn, merged: Merged) -> Exchange:
         async def commit(turn: Turn, answer: Message, usage: Usage) -> None:

@@ -5,8 +5,9 @@ from enum import StrEnum
 
 from attrs import evolve, frozen
 
-from bridge.core.conversation import Message, Part, Role, Text, ToolCall, ToolResult
+from bridge.core.conversation import Message, Part, Role, ToolCall, ToolResult
 from bridge.core.errors import InvalidRequest
+from bridge.core.visible import same
 
 
 class Outcome(StrEnum):
@@ -56,19 +57,9 @@ def merge(stored: tuple[Message, ...], sent: tuple[Message, ...]) -> Merged:
 def _common(stored: tuple[Message, ...], sent: tuple[Message, ...]) -> int:
     """How many messages are the same in both, from the first on."""
     for index, (one, other) in enumerate(zip(stored, sent, strict=False)):
-        if one != other and _seen(one) != _seen(other):
+        if not same(one, other):
             return index
     return min(len(stored), len(sent))
-
-
-def _seen(message: Message) -> tuple[object, ...]:
-    """What a client sees of a message, and can send back."""
-    parts = message.parts
-    return (
-        message.role,
-        "".join(part.text for part in parts if isinstance(part, Text)),
-        [part for part in parts if isinstance(part, ToolCall | ToolResult)],
-    )
 
 
 def _calls(messages: Iterable[Message]) -> list[ToolCall]:

@@ -15,7 +15,7 @@ from bridge.settings import Settings
 from bridge.web import endpoints, sessions
 from bridge.web.assets import templates_folder
 from bridge.web.keyring import keyring
-from bridge.web.keys import DEMO, ENGINE, KEYRING, PATIENCE, SESSIONS, SETTINGS, STARTED_AT
+from bridge.web.keys import DEMO, ENGINE, KEYRING, PATIENCE, SESSIONS, SETTINGS, STARTED_AT, TOLD
 from bridge.web.middlewares import ALL, add_headers
 from bridge.web.runtime import backend, session_manager, steady_clock
 from bridge.web.stream import Patience
@@ -47,6 +47,7 @@ def build_app(
     app[KEYRING] = keyring(settings.api_keys)
     app[PATIENCE] = patience or Patience()
     app[STARTED_AT] = int(time.time())
+    app[TOLD] = set()
     endpoints.register(app)
     aiohttp_jinja2.setup(app, loader=jinja2.FileSystemLoader(templates_folder()), autoescape=True)
     app.on_response_prepare.append(add_headers)

@@ -7,7 +7,7 @@ import re
 from aiohttp import web
 
 from bridge import __version__
-from bridge.claude.translate import LOGIN_ADVICE
+from bridge.claude.failures import LOGIN_ADVICE
 from bridge.core.errors import ModelNotFound, NotLoggedIn
 from bridge.web.errors import json_response
 from bridge.web.keys import ENGINE, SETTINGS, STARTED_AT

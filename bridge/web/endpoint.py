@@ -12,8 +12,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Endpoint:
     """One method of one path.
 
-    ``open`` endpoints need no key. Paths under ``/v1`` are also served under ``/api/v1``; every
-    path answers with a trailing slash as well.
+    ``open`` endpoints need no key. Paths under ``/v1`` are also served under ``/api/v1``, and those
+    of an OpenAI client without any prefix (``bare``); every path answers with a trailing slash as
+    well.
     """
 
     method: str
@@ -21,6 +22,7 @@ class Endpoint:
     summary: str
     handler: Handler
     open: bool = False
+    bare: bool = False
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -28,5 +30,9 @@ class Endpoint:
         if self.path == "/":
             return ("/",)
         path = self.path.replace("{id}", "{id:[^/]+}")  # aiohttp's own pattern takes no braces
-        prefixes = ("", "/api") if path.startswith("/v1/") else ("",)
-        return tuple(f"{p}{path}{slash}" for p in prefixes for slash in ("", "/"))
+        paths = [path]
+        if path.startswith("/v1/"):
+            paths.append(f"/api{path}")
+            if self.bare:
+                paths.append(path.removeprefix("/v1"))
+        return tuple(f"{path}{slash}" for path in paths for slash in ("", "/"))

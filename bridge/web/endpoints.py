@@ -2,7 +2,7 @@
 
 from aiohttp import hdrs, web
 
-from bridge.web import catalog, pages, sessions, turns
+from bridge.web import catalog, compatibility, pages, sessions, turns
 from bridge.web.assets import static_folder
 from bridge.web.endpoint import Endpoint
 from bridge.web.keys import ENDPOINTS, OPEN_ROUTES
@@ -23,6 +23,20 @@ def table() -> tuple[Endpoint, ...]:
             path="/v1/chat/completions",
             summary="Answer a conversation, whole or as a stream",
             handler=turns.chat_completions,
+            bare=True,
+        ),
+        Endpoint(
+            method=hdrs.METH_POST,
+            path="/v1/completions",
+            summary="Go on with a text (OpenAI's older endpoint), whole or as a stream",
+            handler=turns.completions,
+            bare=True,
+        ),
+        Endpoint(
+            method=hdrs.METH_POST,
+            path="/v1/compatibility",
+            summary="Say what would become of a chat request, without answering it",
+            handler=compatibility.compatibility,
         ),
         Endpoint(
             method=hdrs.METH_GET,
@@ -71,12 +85,14 @@ def table() -> tuple[Endpoint, ...]:
             path="/v1/models",
             summary="The models that this login may use, and the names that lead to them",
             handler=catalog.list_models,
+            bare=True,
         ),
         Endpoint(
             method=hdrs.METH_GET,
             path="/v1/models/{id}",
             summary="One model",
             handler=catalog.get_model,
+            bare=True,
         ),
         Endpoint(
             method=hdrs.METH_GET,

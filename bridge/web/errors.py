@@ -3,8 +3,7 @@
 from aiohttp import web
 
 from bridge.core.errors import BridgeError
-from bridge.dialects import openai_chat
-from bridge.dialects.openai_chat.encode import dumps
+from bridge.dialects.openai.frames import dumps, render_error
 
 
 def error_response(error: BridgeError, *, allow: str | None = None) -> web.Response:
@@ -16,7 +15,7 @@ def error_response(error: BridgeError, *, allow: str | None = None) -> web.Respo
         headers["Allow"] = allow
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return json_response(openai_chat.render_error(error), status=error.status, headers=headers)
+    return json_response(render_error(error), status=error.status, headers=headers)
 
 
 def json_response(

@@ -1,5 +1,7 @@
 """What the application and its requests carry, by typed key."""
 
+from typing import Any
+
 from aiohttp import web
 
 from bridge.claude.engine import Engine
@@ -18,10 +20,11 @@ KEYRING = web.AppKey("keyring", Keyring)
 STARTED_AT = web.AppKey("started_at", int)
 ENDPOINTS = web.AppKey("endpoints", tuple[Endpoint, ...])
 OPEN_ROUTES = web.AppKey("open_routes", frozenset[web.AbstractRoute])  # they need no key
+TOLD = web.AppKey("told", set[str])  # the ignored fields that the log has told of
 PATIENCE = web.AppKey("patience", Patience)
 
 PRINCIPAL = web.RequestKey("principal", Principal)
 REQUEST_ID = web.RequestKey("request_id", str)
 ARRIVED = web.RequestKey("arrived", float)
 DELIVERED = web.RequestKey("delivered", bool)  # all of a stream was sent
-NOTES = web.RequestKey("notes", dict[str, object])  # for the access log
+NOTES = web.RequestKey("notes", dict[str, Any])  # for the access log

@@ -14,7 +14,7 @@ import psutil
 from attrs import frozen
 
 from bridge.claude.engine import Engine
-from bridge.claude.engine import Limits as EngineLimits
+from bridge.claude.limits import Limits as EngineLimits
 from bridge.claude.names import Names
 from bridge.claude.options import (
     Launch,
@@ -115,6 +115,7 @@ def make_engine(
         policy=RetryPolicy(retries=settings.retries, max_wait=settings.retry_max_wait),
         limits=engine_limits(settings),
         match=not settings.no_match,
+        lenient=settings.lenient_sampling,
     )
 
 

@@ -13,7 +13,8 @@ from aiohttp import web
 from attrs import frozen
 
 from bridge.core.errors import InvalidRequest
-from bridge.dialects.openai_chat import render_messages, render_usage
+from bridge.dialects.openai.frames import render_usage
+from bridge.dialects.openai_chat import render_messages
 from bridge.dialects.wire import Fault, hardened_converter, load_object
 from bridge.sessions.manager import Seen
 from bridge.sessions.merging import Outcome

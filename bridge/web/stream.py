@@ -14,7 +14,7 @@ from typing import Self
 from aiohttp import web
 from attrs import frozen
 
-from bridge.dialects.openai_chat.encode import PING
+from bridge.dialects.openai.frames import PING
 
 
 @frozen(kw_only=True)

@@ -1,16 +1,16 @@
-"""The one chat handler: a request in, events through, a stream or a document out."""
+"""The one handler of turns: a request in, events through, a stream or a document out."""
 
 import asyncio
 import contextlib
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 
 from aiohttp import web
 from attrs import evolve
 
-from bridge.core.conversation import Turn
+from bridge.core.conversation import Reasoning, Turn
 from bridge.core.errors import BridgeError, Internal
 from bridge.core.events import (
     BlockEnded,
@@ -21,12 +21,23 @@ from bridge.core.events import (
     UsageReported,
 )
 from bridge.core.fold import Folder
-from bridge.dialects import openai_chat
+from bridge.dialects.openai.parameters import budget_in_header
 from bridge.sessions.merging import Outcome
 from bridge.sessions.session import check_id
 from bridge.web.body import read_json_body
+from bridge.web.dialects import CHAT, COMPLETIONS, Decoded, Dialect, Encode
 from bridge.web.errors import json_response
-from bridge.web.keys import DELIVERED, ENGINE, NOTES, PATIENCE, PRINCIPAL, REQUEST_ID, SESSIONS
+from bridge.web.keys import (
+    DELIVERED,
+    ENGINE,
+    NOTES,
+    PATIENCE,
+    PRINCIPAL,
+    REQUEST_ID,
+    SESSIONS,
+    TOLD,
+)
+from bridge.web.merged import merged
 from bridge.web.sessions import encoded, named_in_header
 from bridge.web.stream import EventStream
 
@@ -35,42 +46,86 @@ log = logging.getLogger(__name__)
 DECODED_AT_ONCE = 256 * 1024
 """Larger bodies, in bytes, are decoded beside the loop, so that streams go on meanwhile."""
 
+MAX_TOLD = 1_000
+"""Of how many ignored fields the log tells, each once."""
+
 
 async def chat_completions(request: web.Request) -> web.StreamResponse:
     """``POST /v1/chat/completions``"""
+    return await _answer(request, CHAT)
+
+
+async def completions(request: web.Request) -> web.StreamResponse:
+    """``POST /v1/completions``"""
+    return await _answer(request, COMPLETIONS)
+
+
+async def _answer(request: web.Request, dialect: Dialect) -> web.StreamResponse:
     named = named_in_header(request)
     body = await read_json_body(request)
     if len(body) > DECODED_AT_ONCE:
-        asked = await asyncio.to_thread(openai_chat.decode, body, session=named)
+        asked = await asyncio.to_thread(dialect.decode, body, named)
     else:
-        asked = openai_chat.decode(body, session=named)
-    turn = evolve(asked.turn, owner=request[PRINCIPAL].id)
-    headers = {}
-    if asked.ignored:
-        headers["x-bridge-ignored"] = header_list(asked.ignored)
-    if asked.changed:
-        headers["x-bridge-changed"] = header_list(asked.changed)
+        asked = dialect.decode(body, named)
+    turns = [of_caller(request, turn) for turn in asked.turns]
+    headers: dict[str, str] = {}
+    _tell(request, headers, asked)
     request[NOTES]["stream"] = asked.stream
-    if turn.session is not None:
-        check_id(turn.session, "session_id")
-    async with contextlib.aclosing(_events(request, turn, headers)) as events:
+    for turn in turns:
+        if turn.session is not None:
+            check_id(turn.session, "session_id")
+    each = [_events(request, turn, asked, headers) for turn in turns]
+    events = merged(each, where=dialect.turns)
+    async with contextlib.aclosing(events):
         if asked.stream:
-            return await _stream(request, asked, events, headers)
-        return await _document(request, asked, events, headers)
+            return await _stream(request, dialect, asked, events, headers)
+        return await _document(request, dialect, asked, events, headers)
+
+
+def of_caller(request: web.Request, turn: Turn) -> Turn:
+    """The turn as one of the caller's, with what its headers ask."""
+    budget = request.headers.get("X-Claude-Max-Thinking-Tokens")
+    if budget is not None:
+        in_header = Reasoning(thought=budget_in_header(budget))
+        if turn.reasoning == Reasoning():
+            turn = evolve(turn, reasoning=in_header)
+    return evolve(turn, owner=request[PRINCIPAL].id)
+
+
+def _tell(
+    request: web.Request,
+    headers: dict[str, str],
+    asked: Decoded,
+    started: TurnStarted | None = None,
+) -> None:
+    """Tell the client which of its fields had no effect, or another one; and once the log."""
+    ignored = (*asked.ignored, *(started.ignored if started else ()))
+    changed = (*asked.changed, *(started.changed if started else ()))
+    for header, names in (("x-bridge-ignored", ignored), ("x-bridge-changed", changed)):
+        if names:
+            headers[header] = header_list(tuple(dict.fromkeys(names)))
+    told = request.app[TOLD]
+    for name in ignored:
+        if name not in told and len(told) < MAX_TOLD:
+            told.add(name)
+            log.info("a client sends %r, which has no effect here", name[:100])
 
 
 async def _events(
-    request: web.Request, turn: Turn, headers: dict[str, str]
+    request: web.Request, turn: Turn, asked: Decoded, headers: dict[str, str]
 ) -> AsyncGenerator[Event]:
     """The events of a turn, in its session if it names one.
 
-    What becomes of the session is put into ``headers`` as soon as it is known.
+    What becomes of the session, and of the parameters, is put into ``headers`` as soon as it is
+    known.
     """
     if turn.session is None:
         async with contextlib.aclosing(request.app[ENGINE].run(turn)) as events:
             async for event in events:
-                if isinstance(event, TurnStarted) and event.live:
-                    headers["x-bridge-session"] = Outcome.MATCHED.value
+                if isinstance(event, TurnStarted):
+                    _tell(request, headers, asked, event)
+                    if event.live:
+                        headers["x-bridge-session"] = Outcome.MATCHED.value
                 yield event
         return
     headers["x-session-id"] = encoded(turn.session)
@@ -80,6 +135,8 @@ async def _events(
             headers["x-bridge-session"] = exchange.outcome.value
             async with contextlib.aclosing(exchange.events()) as events:
                 async for event in events:
+                    if isinstance(event, TurnStarted):
+                        _tell(request, headers, asked, event)
                     yield event
     except BridgeError as error:
         yield TurnFailed(error=error)
@@ -87,39 +144,32 @@ async def _events(
 
 async def _document(
     request: web.Request,
-    asked: openai_chat.ChatRequest,
-    events: AsyncGenerator[Event],
-    headers: dict[str, str],
+    dialect: Dialect,
+    asked: Decoded,
+    events: AsyncGenerator[tuple[int, Event]],
+    headers: Mapping[str, str],
 ) -> web.Response:
-    folder = Folder()
-    async for event in events:
+    folders = [Folder() for _ in asked.turns]
+    async for choice, event in events:
         _note(request, event)
-        folder.feed(event)
-    assert folder.completion is not None  # noqa: S101 - the engine's promise: the last event ends it
-    document = openai_chat.render(
-        folder.completion,
-        completion_id=_completion_id(),
-        created=int(time.time()),
-        legacy=asked.legacy,
-    )
+        folders[choice].feed(event)
+    completed = [folder.completion for folder in folders if folder.completion is not None]
+    assert len(completed) == len(folders)  # noqa: S101 - the engine's promise: the last event ends it
+    document = dialect.render(asked, completed, _answer_id(dialect), int(time.time()))
     return json_response(document, headers={**headers, "Cache-Control": "no-store"})
 
 
 async def _stream(
     request: web.Request,
-    asked: openai_chat.ChatRequest,
-    events: AsyncGenerator[Event],
-    headers: dict[str, str],
+    dialect: Dialect,
+    asked: Decoded,
+    events: AsyncGenerator[tuple[int, Event]],
+    headers: Mapping[str, str],
 ) -> web.StreamResponse:
-    encoder = openai_chat.ChunkEncoder(
-        completion_id=_completion_id(),
-        created=int(time.time()),
-        include_usage=asked.include_usage,
-        legacy=asked.legacy,
-    )
+    encode = dialect.encoder(asked, _answer_id(dialect), int(time.time()))
     async with EventStream(request, headers, request.app[PATIENCE]) as stream:
         try:
-            await _send(request, events, encoder, stream)
+            await _send(request, events, encode, stream)
         except ConnectionResetError:
             raise
         except Exception:
@@ -130,7 +180,7 @@ async def _stream(
                 "The server made a mistake in the middle of the answer; its log tells more under "
                 f"the request id {request[REQUEST_ID]}."
             )
-            await stream.send(encoder.encode(TurnFailed(error=mistake)))
+            await stream.send(encode(TurnFailed(error=mistake), 0))
         request[DELIVERED] = True
         await stream.end()
     return stream.response
@@ -138,17 +188,17 @@ async def _stream(
 
 async def _send(
     request: web.Request,
-    events: AsyncGenerator[Event],
-    encoder: openai_chat.ChunkEncoder,
+    events: AsyncGenerator[tuple[int, Event]],
+    encode: Encode,
     stream: EventStream,
 ) -> None:
     """Send the events; what says nothing to a client waits for what does."""
     held = b""
-    async for event in events:
+    async for choice, event in events:
         _note(request, event)
         if isinstance(event, TurnFailed) and not stream.started:
             raise event.error
-        held += encoder.encode(event)
+        held += encode(event, choice)
         says_nothing = isinstance(event, TurnStarted | BlockStarted | BlockEnded | UsageReported)
         if held and (stream.started or not says_nothing):
             await stream.send(held)
@@ -161,17 +211,20 @@ def _note(request: web.Request, event: Event) -> None:
         case TurnStarted(model=model):
             request[NOTES]["model"] = model
         case UsageReported(usage=usage):
-            request[NOTES]["tokens_in"] = usage.prompt_tokens
-            request[NOTES]["tokens_out"] = usage.output_tokens
+            notes = request[NOTES]
+            notes["tokens_in"] = notes.get("tokens_in", 0) + usage.prompt_tokens
+            notes["tokens_out"] = notes.get("tokens_out", 0) + usage.output_tokens
         case TurnFailed(error=error):
             request[NOTES]["error"] = error.code or error.kind.value
 
 
-def _completion_id() -> str:
-    return f"chatcmpl-{uuid.uuid4().hex}"
+def _answer_id(dialect: Dialect) -> str:
+    return f"{dialect.prefix}{uuid.uuid4().hex}"
 
 
 def header_list(names: tuple[str, ...]) -> str:
-    """Field names for a header: at most 20 of them, without anything that could break out."""
-    safe = ["".join(c if c.isalnum() or c in "_-." else "?" for c in n[:64]) for n in names[:20]]
+    """Field names for a header: 20 and how many more, without anything that could break out."""
+    safe = ["".join(c if c.isalnum() or c in "_-.[]" else "?" for c in n[:64]) for n in names[:20]]
+    if len(names) > len(safe):
+        safe.append(f"+{len(names) - len(safe)}")
     return ", ".join(name.encode("ascii", "replace").decode() for name in safe)

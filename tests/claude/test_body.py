@@ -7,9 +7,13 @@ import pytest
 from attrs import evolve
 from claude_turns import CLOSED, OBJECT, asking, assistant, call, result, tool, tools, user
 
+from bridge.claude.abilities import abilities_of
 from bridge.claude.body import JSON_ANSWER, Request, request_of
 from bridge.claude.options import flag_settings
-from bridge.core.conversation import JsonOutput, Sampling, Tool, ToolChoice
+from bridge.core.conversation import Effort, JsonOutput, Reasoning, Sampling, Tool, ToolChoice
+
+ABLE = {True: abilities_of("claude-sonnet-4-5"), False: abilities_of("claude-opus-5-5")}
+"""Models, by whether they can be forced to call."""
 
 FUNCTIONS = tools("f g h")
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
@@ -61,7 +65,7 @@ def test_a_choice_among_functions_and_what_the_answer_must_be(
         tool_choice=evolve(wanted, parallel=parallel),
         output=OUTPUTS[output],
     )
-    request = request_of(turn, forces=forces)
+    request = request_of(turn, ABLE[forces])
     answers_json = OUTPUTS[output] is not None and not wanted.required
     must_call = wanted.required or answers_json
 
@@ -84,12 +88,12 @@ def test_a_choice_among_functions_and_what_the_answer_must_be(
 
 
 def test_a_turn_without_functions_says_nothing_of_them() -> None:
-    assert request_of(asking(), forces=True) == Request(fields={})
+    assert request_of(asking(), ABLE[True]) == Request(fields={})
 
 
 @pytest.mark.parametrize("forces", [True, False])
 def test_the_answer_alone_is_asked_for_where_there_are_no_functions(forces: bool) -> None:
-    request = request_of(asking(output=JsonOutput()), forces=forces)
+    request = request_of(asking(output=JsonOutput()), ABLE[forces])
     assert names(request) == JSON_ANSWER
     asked = ANSWER if forces else {"type": "auto"}
     assert request.fields["tool_choice"] == {**asked, "disable_parallel_tool_use": True}
@@ -104,7 +108,7 @@ HISTORY = (
 
 
 def test_the_functions_of_earlier_calls_are_named_and_not_offered() -> None:
-    request = request_of(asking(*HISTORY), forces=True)
+    request = request_of(asking(*HISTORY), ABLE[True])
     assert request.fields == {
         "tools": [
             {"name": "g", "input_schema": {"type": "object"}},
@@ -113,8 +117,8 @@ def test_the_functions_of_earlier_calls_are_named_and_not_offered() -> None:
         "tool_choice": {"type": "none"},
     }
     assert not request.calls
-    assert names(request_of(asking(*HISTORY, tools=tools("x y")), forces=True)) == "x y"
-    assert names(request_of(asking(*HISTORY, output=JsonOutput()), forces=True)) == JSON_ANSWER
+    assert names(request_of(asking(*HISTORY, tools=tools("x y")), ABLE[True])) == "x y"
+    assert names(request_of(asking(*HISTORY, output=JsonOutput()), ABLE[True])) == JSON_ANSWER
 
 
 @pytest.mark.parametrize("choice", [ToolChoice(), ToolChoice(names=()), ToolChoice(names=("f",))])
@@ -131,7 +135,7 @@ def test_the_answer_has_a_name_that_no_function_has(
     choice: ToolChoice, taken: str, name: str
 ) -> None:
     turn = asking(tools=tools(taken), tool_choice=choice, output=JsonOutput())
-    request = request_of(turn, forces=True)
+    request = request_of(turn, ABLE[True])
     assert request.json_answer == name
     assert names(request).split()[-1] == name
     assert len(set(names(request).split())) == len(names(request).split())
@@ -139,8 +143,8 @@ def test_the_answer_has_a_name_that_no_function_has(
 
 def test_the_answers_own_description_comes_first() -> None:
     output = JsonOutput(schema=SCHEMA, description="A count.")
-    (described,) = request_of(asking(output=output), forces=True).fields["tools"]
-    (plain,) = request_of(asking(output=JsonOutput()), forces=True).fields["tools"]
+    (described,) = request_of(asking(output=output), ABLE[True]).fields["tools"]
+    (plain,) = request_of(asking(output=JsonOutput()), ABLE[True]).fields["tools"]
     assert described["description"] == f"A count. {plain['description']}"
 
 
@@ -161,7 +165,7 @@ def test_strict_is_passed_on_where_it_can_be(
     function: Tool, strict: bool, output: JsonOutput | None, choice: ToolChoice
 ) -> None:
     turn = asking(tools=(function,), tool_choice=choice, output=output)
-    offered = request_of(turn, forces=False).fields["tools"]
+    offered = request_of(turn, ABLE[False]).fields["tools"]
     assert [d for d in offered if "strict" in d] == (
         [offered[0]] if strict and offered[0]["name"] == "f" else []
     )
@@ -186,7 +190,7 @@ ODD = {
 def test_a_definition_is_handed_on_untouched(description: str | None) -> None:
     functions = (tool("b", ODD, description=description), tool("a", OBJECT, description="second"))
     given = json.dumps([ODD, OBJECT])
-    request = request_of(asking(tools=functions), forces=True)
+    request = request_of(asking(tools=functions), ABLE[True])
     first = {"name": "b", "description": description, "input_schema": ODD}
     if description is None:
         del first["description"]
@@ -194,26 +198,32 @@ def test_a_definition_is_handed_on_untouched(description: str | None) -> None:
     expected = json.dumps({"tools": [first, second]})
     assert json.dumps(request.fields) == expected, "keys in their order"
     assert flag_settings(None, request.fields)["env"]["CLAUDE_CODE_EXTRA_BODY"] == expected
-    request_of(asking(tools=functions, output=JsonOutput()), forces=False)
+    request_of(asking(tools=functions, output=JsonOutput()), ABLE[False])
     assert json.dumps([ODD, OBJECT]) == given, "the turn is left as it is"
 
 
 def test_a_description_of_an_unforced_function_only_gets_longer() -> None:
     functions = (tool("f", description="Does it."), tool("g"), tool("h", description=""))
     turn = asking(tools=functions, tool_choice=ToolChoice(required=True))
-    f, g, h = (d["description"] for d in request_of(turn, forces=False).fields["tools"])
+    f, g, h = (d["description"] for d in request_of(turn, ABLE[False]).fields["tools"])
     assert f == f"Does it. {g}"
     assert g == h
     assert g == g.strip()
 
 
+OFF = {"type": "disabled"}
+
 SAMPLING: list[tuple[Sampling, dict[str, Any]]] = [
     (Sampling(), {}),
     (Sampling(temperature=0.0), {"temperature": 0.0}),
-    (Sampling(top_p=0.0, max_tokens=1), {"top_p": 0.0, "max_tokens": 1}),
+    (Sampling(max_tokens=1), {"max_tokens": 1}),
+    (
+        Sampling(temperature=1.0, top_p=0.0, max_tokens=1),
+        {"temperature": 1.0, "top_p": 0.0, "max_tokens": 1},
+    ),
     (
         Sampling(top_p=0.5, max_tokens=3, stop=("a", "b")),
-        {"top_p": 0.5, "max_tokens": 3, "stop_sequences": ["a", "b"]},
+        {"top_p": 0.5, "thinking": OFF, "max_tokens": 3, "stop_sequences": ["a", "b"]},
     ),
 ]
 
@@ -225,6 +235,66 @@ def test_the_whole_sampling_is_said_beside_everything_else(
     sampling: Sampling, body: dict[str, Any], output: str, functions: str
 ) -> None:
     turn = asking(sampling=sampling, output=OUTPUTS[output], tools=tools(functions))
-    fields = request_of(turn, forces=True).fields
+    fields = request_of(turn, ABLE[True]).fields
     assert {k: v for k, v in fields.items() if not k.startswith("tool")} == body
     assert ("tools" in fields) == bool(functions or OUTPUTS[output])
+
+
+TOP_P = Sampling(top_p=0.5)
+BARE = [
+    # whether the CLI must be kept from adding a temperature, which models from 4.7 on get none of
+    ("claude-sonnet-4-5", TOP_P, Reasoning(), True),
+    ("claude-opus-4-6", TOP_P, Reasoning(effort=Effort.HIGH), True),
+    ("claude-sonnet-4-5", Sampling(top_p=0.5, temperature=0.0), Reasoning(), False),
+    ("claude-sonnet-4-5", Sampling(temperature=0.5), Reasoning(), False),
+    ("claude-sonnet-4-5", Sampling(), Reasoning(effort=Effort.HIGH), False),
+    ("claude-opus-4-7", TOP_P, Reasoning(), False),
+    ("claude-opus-5-5", TOP_P, Reasoning(), False),
+]
+
+
+@pytest.mark.parametrize(("model", "sampling", "reasoning", "bare"), BARE)
+def test_top_p_alone_is_kept_alone(
+    model: str, sampling: Sampling, reasoning: Reasoning, bare: bool
+) -> None:
+    request = request_of(asking(sampling=sampling, reasoning=reasoning), abilities_of(model))
+    assert request.taken_to_think is bare
+    assert request.clears is not bare
+    if bare:
+        assert "thinking" in request.fields, "or the CLI would have the model think"
+
+
+LENIENT = [
+    ("claude-opus-5-5", Sampling(temperature=0.0, top_p=0.5), ("temperature", "top_p")),
+    ("claude-opus-5-5", Sampling(temperature=0.0), ("temperature",)),
+    ("claude-opus-4-7", Sampling(top_p=1.0), ("top_p",)),
+    ("claude-opus-4-7", Sampling(max_tokens=1, stop=("a",)), ()),
+    ("claude-sonnet-4-5", Sampling(temperature=0.0, top_p=0.5), ()),
+]
+
+
+@pytest.mark.parametrize(("model", "sampling", "dropped"), LENIENT)
+def test_a_lenient_server_drops_what_the_model_would_refuse_and_says_so(
+    model: str, sampling: Sampling, dropped: tuple[str, ...]
+) -> None:
+    turn = asking(sampling=sampling)
+    strict = request_of(turn, abilities_of(model))
+    lenient = request_of(turn, abilities_of(model), lenient=True)
+    assert (strict.ignored, lenient.ignored) == ((), dropped)
+    assert lenient.fields == {k: v for k, v in strict.fields.items() if k not in dropped}
+
+
+@pytest.mark.parametrize("output", [None, JsonOutput()])
+def test_a_model_that_was_told_to_think_is_not_forced(output: JsonOutput | None) -> None:
+    turn = asking(
+        tools=tools("f"),
+        tool_choice=ToolChoice(required=True),
+        output=output,
+        reasoning=Reasoning(effort=Effort.HIGH),
+    )
+    thinking = request_of(turn, ABLE[True])
+    assert thinking.fields["thinking"]["type"] == "enabled"
+    assert "tool_choice" not in thinking.fields
+    assert told_to_call(thinking) == {True}
+    quiet = request_of(evolve(turn, reasoning=Reasoning(effort=Effort.NONE)), ABLE[True])
+    assert quiet.fields["tool_choice"] == {"type": "tool", "name": "f"}

@@ -9,7 +9,7 @@ import pytest
 from claude_turns import assistant, call, result, user
 
 from bridge.claude.history import script
-from bridge.claude.names import ListedModel, Names, listed_models
+from bridge.claude.names import ListedModel, Names
 from bridge.claude.options import (
     Launch,
     choose_login,
@@ -73,87 +73,6 @@ def test_the_default_model() -> None:
     assert Names(default="haiku", listed=LISTED).resolve(None) == "claude-haiku-9"
     assert Names(default="haiku", listed=LISTED).resolve("opus") == "claude-opus-9"
     assert Names(default="opusplan", listed=LISTED).resolve(None) == "opusplan"
-
-
-THINKERS = (
-    ListedModel(value="default", resolved="claude-opus-9", thinks_always=True),
-    ListedModel(value="opus", resolved="claude-opus-9", thinks_always=True),
-    ListedModel(value="haiku", resolved="claude-haiku-9"),
-    ListedModel(value="old", resolved="claude-sonnet-4-5", thinks_always=True),
-)
-
-FORCED: list[tuple[tuple[ListedModel, ...], str | None, bool]] = [
-    # what the CLI lists, the model as resolved, whether it can be forced
-    (THINKERS, "claude-opus-9", False),
-    (THINKERS, "claude-haiku-9", True),
-    (THINKERS, "claude-sonnet-4-5", False),  # the list knows better than the name
-    (THINKERS, None, False),
-    (LISTED, None, True),
-    (LISTED[1:], None, False),  # no default is listed
-    ((), None, False),
-    *[
-        ((), name, True)
-        for name in (
-            "claude-2.1",
-            "claude-instant-1",
-            "claude-3-opus-20240229",
-            "claude-3-5-sonnet-20241022",
-            "claude-3-7-sonnet-latest",
-            "claude-3.5-haiku",
-            "claude-sonnet-4",
-            "claude-sonnet-4-20250514",
-            "claude-sonnet-4-5",
-            "claude-sonnet-4-5-20250929[1m]",
-            "claude-opus-4-1-20250805",
-            "claude-opus-4@20250514",
-            "anthropic.claude-3-haiku-20240307-v1:0",
-            "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
-            "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-3-haiku-20240307-v1:0",
-        )
-    ],
-    *[
-        ((), name, False)
-        for name in (
-            "claude-opus-5",
-            "claude-opus-5-5",
-            "claude-sonnet-5-4-1",
-            "claude-haiku-5-5@20261001",
-            "claude-5-opus",
-            "claude-10-opus",
-            "claude-opus-10",
-            "claude-sonnet-45",
-            "claude-sonnet-20250929",
-            "us.anthropic.claude-opus-5-5-v1:0",
-            "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/x4",
-            "opus",
-            "default",
-            "anything-4",
-        )
-    ],
-]
-
-
-@pytest.mark.parametrize(("listed", "resolved", "can"), FORCED)
-def test_which_models_can_be_forced_to_call(
-    listed: tuple[ListedModel, ...], resolved: str | None, can: bool
-) -> None:
-    assert Names(listed=listed).can_force(resolved) is can
-
-
-@pytest.mark.parametrize(
-    ("described", "thinks_always"),
-    [
-        ({}, False),
-        ({"supportsThinkingOff": None}, False),
-        ({"supportsThinkingOff": True}, False),
-        ({"supportsThinkingOff": False}, True),
-    ],
-)
-def test_the_list_tells_which_models_always_think(
-    described: dict[str, Any], thinks_always: bool
-) -> None:
-    (model,) = listed_models([{"value": "m", **described}])
-    assert model == ListedModel(value="m", resolved="m", thinks_always=thinks_always)
 
 
 def test_offered_names_lead_to_listed_models() -> None:

@@ -541,9 +541,9 @@ SAMPLINGS: list[tuple[Sampling, dict[str, Any]]] = [
         Sampling(temperature=0.25, max_tokens=100, stop=("###",)),
         {"temperature": 0.25, "max_tokens": 100, "stop_sequences": ["###"]},
     ),
-    (Sampling(top_p=0.5), {"top_p": 0.5}),
     (Sampling(), {}),
     (Sampling(temperature=0.0, max_tokens=70), {"temperature": 0.0, "max_tokens": 70}),
+    (Sampling(top_p=0.5), {"top_p": 0.5, "temperature": None}),  # else it is 1 by itself
 ]
 
 
@@ -557,10 +557,11 @@ async def test_sampling_holds_for_its_step_alone(server: Running, talk: Talk) ->
     usual = sampling_of(bodies(server)[-1])
     for sampling, sent in SAMPLINGS:
         await talk.say(*talk.results("[[call f]]"), sampling=sampling)
-        assert talk.live
-        assert sampling_of(bodies(server)[-1]) == usual | sent
+        # in mid turn Claude Code does not take its temperature back: that is replayed
+        assert talk.live is (None not in sent.values())
+        expected = {key: value for key, value in (usual | sent).items() if value is not None}
+        assert sampling_of(bodies(server)[-1]) == expected
     assert len(server.upstream.requests) == 1 + len(SAMPLINGS)
-    assert len(set(server.processes())) == 1
 
 
 async def test_a_model_that_can_not_be_forced_is_told(server: Running, talk: Talk) -> None:

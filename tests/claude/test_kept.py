@@ -78,9 +78,6 @@ OTHERS: dict[str, dict[str, Any]] = {
     "a shorter history": {"messages": HELD.messages[:1]},
     "a longer history": {"messages": (*HELD.messages, user("x"), assistant("y"))},
     "another word": {"messages": (user("hi"), assistant("hello!"))},
-    "reasoning that the client can't know": {
-        "messages": (user("hi"), assistant("hello", Thinking(text="hm", signature="s")))
-    },
 }
 
 
@@ -91,6 +88,12 @@ def test_only_the_very_same_conversation_matches(kept: Kept, kind: str) -> None:
     assert kept.take(HELD) is None
     assert kept.take(other) is process
     assert kept.take(other) is None, "it is taken once"
+
+
+def test_reasoning_that_the_client_can_not_send_back_is_not_missed(kept: Kept) -> None:
+    thought = Thinking(text="hm", signature="s")
+    process = kept.keep(evolve(HELD, messages=(user("hi"), assistant("hello", thought))))
+    assert kept.take(HELD) is process
 
 
 def test_a_conversation_that_has_not_begun_matches_nothing(kept: Kept) -> None:

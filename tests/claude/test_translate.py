@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from attrs import evolve
 from claude_agent_sdk import AssistantMessage, Message, StreamEvent, TextBlock
 from claude_agent_sdk._internal.message_parser import parse_message
 
-from bridge.claude.translate import RetryPolicy, Sentinel, Translator, upstream_error
+from bridge.claude.failures import upstream_error
+from bridge.claude.translate import RetryPolicy, Sentinel, Translator
 from bridge.core import errors
 from bridge.core.events import (
     BlockEnded,
@@ -129,8 +131,14 @@ STARTED = TurnStarted(model="claude-x", message_id="msg_1")
 USED = UsageReported(usage=Usage(input_tokens=5, output_tokens=7))
 
 
-def finished(reason: FinishReason, sequence: str | None = None) -> list[Event]:
-    return [USED, TurnFinished(reason=reason, stop_sequence=sequence)]
+UNTOLD = UsageReported(usage=evolve(USED.usage, reasoning_tokens=None))
+"""The model thought, and did not say how much of it was that."""
+
+
+def finished(
+    reason: FinishReason, sequence: str | None = None, used: UsageReported = USED
+) -> list[Event]:
+    return [used, TurnFinished(reason=reason, stop_sequence=sequence)]
 
 
 def said(index: int, words: str) -> list[Event]:
@@ -203,7 +211,7 @@ ANSWERS: dict[str, tuple[list[dict[str, Any]], list[Event]]] = {
             ThinkingDelta(index=0, text="hm"),
             BlockEnded(index=0),
             *said(1, "hi"),
-            *finished(FinishReason.STOP),
+            *finished(FinishReason.STOP, used=UNTOLD),
         ],
     ),
     "what a client can't read leaves no gap": (
@@ -214,7 +222,7 @@ ANSWERS: dict[str, tuple[list[dict[str, Any]], list[Event]]] = {
             *text(1, "hi"),
             end("end_turn"),
         ],
-        [STARTED, *said(0, "hi"), *finished(FinishReason.STOP)],
+        [STARTED, *said(0, "hi"), *finished(FinishReason.STOP, used=UNTOLD)],
     ),
     "a tool call": (
         [
@@ -438,6 +446,10 @@ def test_every_upstream_status_is_some_error(status: int | None) -> None:
 KILLS: dict[str, tuple[list[dict[str, Any]], bool]] = {
     "words": ([start(), *text(0, "hi"), end("end_turn")], False),
     "a call": ([start(), block(0, type="tool_use", id="t", name="f"), end("tool_use")], False),
+    "a call of what is not there": (
+        [start(), block(0, type="tool_use", id="t", name="g"), end("tool_use")],
+        True,
+    ),
     "max_tokens": ([start(), *text(0, "hi"), end("max_tokens")], True),
     "a refusal": ([start(), *text(0, "hi"), end("refusal")], True),
     "a refusal that the CLI explains": (
@@ -456,5 +468,5 @@ KILLS: dict[str, tuple[list[dict[str, Any]], bool]] = {
 @pytest.mark.parametrize("kind", KILLS)
 def test_the_sentinel_kills_what_would_go_on_by_itself(kind: str) -> None:
     lines, kills = KILLS[kind]
-    sentinel = Sentinel()
+    sentinel = Sentinel(frozenset("f"))
     assert [sentinel.must_kill(line) for line in lines] == [False] * (len(lines) - 1) + [kills]

@@ -22,6 +22,32 @@ def test_prompt_tokens(usage: Usage, prompt_tokens: int) -> None:
     assert usage.prompt_tokens == prompt_tokens
 
 
+SUMS = {
+    "nothing": (Usage(), Usage(), Usage()),
+    "all-counts": (
+        Usage(input_tokens=1, cache_read_tokens=2, cache_write_tokens=3, output_tokens=4, reasoning_tokens=5),
+        Usage(input_tokens=10, cache_read_tokens=20, cache_write_tokens=30, output_tokens=40, reasoning_tokens=50),
+        Usage(input_tokens=11, cache_read_tokens=22, cache_write_tokens=33, output_tokens=44, reasoning_tokens=55),
+    ),
+    "reasoning-untold-by-one": (
+        Usage(output_tokens=4, reasoning_tokens=3),
+        Usage(output_tokens=5, reasoning_tokens=None),
+        Usage(output_tokens=9, reasoning_tokens=None),
+    ),
+    "reasoning-untold-by-both": (
+        Usage(reasoning_tokens=None),
+        Usage(reasoning_tokens=None),
+        Usage(reasoning_tokens=None),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other", "both"), SUMS.values(), ids=SUMS)
+def test_what_both_took_together(one: Usage, other: Usage, both: Usage) -> None:
+    assert one + other == both
+    assert other + one == both
+
+
 LIVING = {fold.Folder, fold._Open}
 VALUES = [
     cls

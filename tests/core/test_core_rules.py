@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from bridge.core.conversation import (
+    Image,
+    LinkedImage,
     Message,
     Part,
     Role,
@@ -16,7 +18,7 @@ from bridge.core.conversation import (
     ToolResult,
 )
 from bridge.core.errors import InvalidRequest
-from bridge.core.rules import check_conversation, check_tool_choice
+from bridge.core.rules import MAX_MEDIA, check_conversation, check_tool_choice
 
 
 def call(call_id: str) -> ToolCall:
@@ -187,3 +189,16 @@ def test_a_choice_among_functions(names: str, choice: dict[str, Any], problem: s
         check_tool_choice(tools, ToolChoice(**choice))
     assert problem in caught.value.message
     assert (caught.value.param, caught.value.code) == ("tool_choice", "invalid_value")
+
+
+LINK = LinkedImage(url="https://example.com/a.png")
+PICTURE = Image(media_type="image/png", data="aaaa")
+
+
+def test_there_are_only_so_many_pictures_in_a_conversation() -> None:
+    """Of more Claude Code would drop the oldest, and say nothing."""
+    shown = ToolResult(call_id="1", content=(Text(text="see"), PICTURE))
+    before = [user(*[LINK] * (MAX_MEDIA - 2)), YO, user(PICTURE), assistant(call("1"))]
+    check_conversation([*before, user(shown)])
+    with pytest.raises(InvalidRequest, match="pictures and files"):
+        check_conversation([*before, user(shown, PICTURE)])

@@ -8,6 +8,7 @@ from PIL import Image
 
 from bridge.demo import rules
 from bridge.demo.conversation import read
+from bridge.demo.errors import ApiError
 from bridge.demo.model import respond
 from bridge.demo.reply import Reply
 
@@ -55,6 +56,17 @@ def ask(*messages: Any, **more: Any) -> Reply:
     return respond(read(rules.check(body)))
 
 
+def refusal(model: str, *, betas: tuple[str, ...] = (), **fields: Any) -> str:
+    """What the API says to a request; "" when it takes it."""
+    body = {"model": model, "max_tokens": 4000, "messages": [user("hi")], **fields}
+    try:
+        rules.check(body, betas=betas)
+    except ApiError as error:
+        assert (error.status, error.type) == (400, "invalid_request_error")
+        return error.message
+    return ""
+
+
 def said(reply: Reply) -> str:
     return "".join(block.get("text", "") for block in reply.blocks)
 
@@ -86,3 +98,14 @@ ANY = {**OLD, "tool_choice": {"type": "any"}}
 CLOCK_ONLY = {**OLD, "tool_choice": {"type": "tool", "name": "get_time"}}
 NONE = {"tool_choice": {"type": "none"}}
 ONE = {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}}
+ADAPTIVE = {"type": "adaptive"}
+DISABLED = {"type": "disabled"}
+BETWEEN = {"type": "between_tools"}
+ENABLED = {"type": "enabled", "budget_tokens": 1024}
+
+
+def too_much(level: str) -> str:
+    return (
+        f"output_config.effort '{level}' is not supported when thinking is disabled on this model. "
+        "Use effort 'high' or below, or enable thinking."
+    )

@@ -180,7 +180,7 @@ def test_arguments_beyond_reading_are_none(value: str) -> None:
     assert parse(f'[[call f {{"a": {value}}}]]').calls == ()
 
 
-PARTS = '[[ ]] [ ] { } [[call [[call-raw [[json [[say f {} {"a": 1 \\ud800 " , : NaN'
+PARTS = '[[ ]] [ ] { } [[call [[call-raw [[json [[say [[think [[redacted]] f {} {"a": 1 \\ud800 " , : NaN'
 SCRAPS = st.lists(st.sampled_from([*PARTS.split(" "), " ", "\n", "]]]"]), max_size=12)
 
 

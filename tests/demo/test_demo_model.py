@@ -204,20 +204,6 @@ def test_any_schema_is_filled_somehow(schema: Any, words: str) -> None:
     json.dumps(fill(schema, hints(words)))
 
 
-def test_thinking() -> None:
-    on = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
-    reply = ask("hello", **on)
-    assert [block["type"] for block in reply.blocks] == ["thinking", "text"]
-    back = ask("hello", assistant(list(reply.blocks)), "again", **on)
-    assert back.blocks[0]["type"] == "thinking"
-    adaptive = {"thinking": {"type": "adaptive"}}
-    assert ask("please think", **adaptive).blocks[0]["type"] == "thinking"
-    assert ask("hello", **adaptive).blocks[0]["type"] == "text"
-    hidden = ask("think", thinking={"type": "adaptive", "display": "omitted"})
-    assert hidden.blocks[0]["thinking"] == ""
-    assert ask("think", assistant(list(hidden.blocks)), "again")
-
-
 @pytest.mark.parametrize(
     ("media_type", "form"),
     [("image/png", "PNG"), ("image/jpeg", "JPEG"), ("image/gif", "GIF"), ("image/webp", "WEBP")],

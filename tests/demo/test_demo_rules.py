@@ -15,10 +15,6 @@ from bridge.demo.signature import sign
 NEW, OLD = "claude-opus-5-5", "claude-sonnet-4-5"
 
 
-def thinking(**values: Any) -> dict[str, Any]:
-    return {"thinking": {"type": "enabled", "budget_tokens": 2000}, "max_tokens": 4000, **values}
-
-
 def messages(*given: Any) -> dict[str, Any]:
     return {"messages": list(given)}
 
@@ -36,6 +32,10 @@ HI = user("hi")
 def body(change: dict[str, Any]) -> dict[str, Any]:
     made = {"model": NEW, "max_tokens": 10, "messages": [HI], **copy.deepcopy(change)}
     return {key: value for key, value in made.items() if value != "ABSENT"}
+
+
+def came_back(**block: Any) -> dict[str, Any]:
+    return messages(HI, assistant([block]), HI)
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
@@ -61,35 +61,13 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"system": 5}, "system: Input should be a valid string or list"),
     ({"system": [text("")]}, "text content blocks must be non-empty"),
     ({"cache_control": {"type": "big"}}, "cache_control: Input tag 'big'"),
-    # sampling and thinking
+    # sampling
     ({"temperature": 1.1}, "temperature: range: 0..1"),
     ({"temperature": "hot"}, "temperature: Input should be a valid number"),
     ({"top_p": -0.1}, "top_p: range: 0..1"),
     ({"top_k": -1}, "top_k: Input should be greater than or equal to 0"),
     ({"stop_sequences": [" \n"]}, "stop_sequences: each stop sequence must contain non-whitesp"),
     ({"stop_sequences": "x"}, "stop_sequences: Input should be a valid list"),
-    ({"thinking": {"type": "deep"}}, "thinking: Input tag 'deep'"),
-    ({"thinking": {"type": "enabled"}}, "thinking.enabled.budget_tokens: Field required"),
-    (thinking(max_tokens=2000), "`max_tokens` must be greater than `thinking.budget_tokens`"),
-    (thinking(thinking={"type": "enabled", "budget_tokens": 1023}), "than or equal to 1024"),
-    (thinking(temperature=0.5), "`temperature` may only be set to 1"),
-    ({"thinking": {"type": "adaptive"}, "temperature": 0}, "`temperature` may only be set to 1"),
-    (thinking(top_k=5), "`top_k` must be unset"),
-    (thinking(top_p=0.9), "`top_p` must be greater than or equal to 0.95"),
-    (thinking(tools=[TOOL], tool_choice={"type": "any"}), "Thinking may not be enabled"),
-    (thinking(tools=[TOOL], tool_choice={"type": "tool", "name": "f"}), "Thinking may not be"),
-    *[
-        row
-        for model in (NEW, "claude-sonnet-5-5", "claude-fable-5-2")
-        for row in (
-            ({"model": model, "thinking": {"type": "disabled"}}, '"thinking.type.disabled" is not'),
-            (tools(TOOL, model=model, tool_choice={"type": "any"}), "are not supported for this"),
-            (
-                tools(TOOL, model=model, tool_choice={"type": "tool", "name": "f"}),
-                'tool_choice: type "tool" and "any" are not supported for this model.',
-            ),
-        )
-    ],
     # roles and emptiness
     (messages(assistant("hi"), HI), "messages.0: first message must use the"),
     (messages({"role": "system", "content": "x"}, HI), "messages.0: first message must use the"),
@@ -151,38 +129,40 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (messages(*document(type="text", media_type="text/html", data="x")), "'text/plain'"),
     # thinking blocks
-    (messages(HI, assistant([{"type": "thinking", "thinking": "x"}]), HI), "signature: Field requ"),
     (
-        messages(HI, assistant([{"type": "thinking", "thinking": "x", "signature": "AAAA"}]), HI),
-        "Invalid `signature` in `thinking` block",
+        came_back(type="thinking", thinking="x"),
+        "messages.1.content.0.thinking.signature: Field req",
     ),
     (
-        messages(
-            HI, assistant([{"type": "thinking", "thinking": "x", "signature": sign("y")}]), HI
-        ),
+        came_back(type="thinking", thinking="x", signature="AAAA"),
+        "Invalid `signature` in `thinking`",
+    ),
+    (
+        came_back(type="thinking", thinking="x", signature=sign("y")),
         "messages.1.content.0: Invalid `signature` in `thinking` block",
+    ),
+    (came_back(type="redacted_thinking"), "messages.1.content.0.redacted_thinking.data: Field req"),
+    (
+        came_back(type="redacted_thinking", data="AAAA"),
+        "messages.1.content.0: Invalid `data` in `redacted_thinking` block",
     ),
 ]
 
 ACCEPTED: list[dict[str, Any]] = [
     {},
-    {"max_tokens": 128_000, "stream": True, "temperature": 1, "top_p": 0.5, "top_k": 3},
-    {"thinking": {"type": "adaptive", "display": "updates"}, "metadata": {"user_id": "{}"}},
+    {"max_tokens": 128_000, "stream": True, "temperature": 1, "metadata": {"user_id": "{}"}},
+    {"model": OLD, "top_p": 0.5, "top_k": 3},
     {"context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}},
-    thinking(top_p=0.95, temperature=1),
-    *[
-        tools(TOOL, model=model, thinking={"type": "disabled"}, tool_choice={"type": "any"})
-        for model in (OLD, "claude-haiku-4-5", "claude-haiku-5-5")
-    ],
     tools(TOOL, tool_choice={"type": "auto", "disable_parallel_tool_use": True}),
     tools(TOOL, tool_choice={"type": "none"}, thinking={"type": "adaptive"}),
-    messages(HI, {"role": "system", "content": [], "output_config": {"effort": "low"}}),
+    messages(HI, {"role": "system", "content": [], "output_config": {}}),
     messages(HI, {"role": "system", "content": "x"}, assistant("a"), HI),
     messages(HI, HI, assistant("a"), assistant("b"), HI),
     messages(HI, assistant([call()]), {"role": "system", "content": []}, user([result()])),
     messages(HI, assistant([call(), call("t2")]), user([result("t2")]), user([result()]), HI),
-    messages(HI, assistant([{"type": "thinking", "thinking": "x", "signature": sign("x")}]), HI),
-    messages(HI, assistant([{"type": "thinking", "thinking": "", "signature": sign("x")}]), HI),
+    came_back(type="thinking", thinking="x", signature=sign("x")),
+    came_back(type="thinking", thinking="", signature=sign("x")),
+    came_back(type="redacted_thinking", data=sign("x")),
     {"model": OLD, **messages(HI, assistant("The answer is"))},
     {"model": "claude-3-5-haiku-20241022", **messages(HI, assistant(""))},
     messages(user("a\0b")),

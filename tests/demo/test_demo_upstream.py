@@ -63,7 +63,8 @@ async def test_a_message(up: DemoUpstream, http: aiohttp.ClientSession) -> None:
 
 
 async def test_the_order_of_events(up: DemoUpstream, http: aiohttp.ClientSession) -> None:
-    body = asking("[[words 2]] think", stream=True, thinking={"type": "adaptive"})
+    thinking = {"type": "adaptive", "display": "summarized"}
+    body = asking("[[words 2]] think", stream=True, thinking=thinking)
     async with http.post("/v1/messages", json=body) as response:
         found, whole = await read_events(response)
         assert response.content_type == "text/event-stream"
@@ -312,7 +313,7 @@ async def test_other_paths_models_and_counting(http: aiohttp.ClientSession) -> N
 async def test_a_fault_of_its_own_has_the_shape_too(
     up: DemoUpstream, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.demo.model.respond", lambda _: 1 / 0)
+    monkeypatch.setattr("bridge.demo.model.respond", lambda *_: 1 / 0)
     async with http.post("/v1/messages", json=asking("hi")) as response:
         assert response.status == 500
         assert (await response.json())["error"]["type"] == "api_error"
@@ -383,6 +384,7 @@ async def test_the_sdk_goes_through_tools_and_thinking(
         "What is the weather in Paris?",
         tools=tools,
         max_tokens=4000,
+        model="claude-opus-4-5",
         thinking={"type": "enabled", "budget_tokens": 1024},
     )
 

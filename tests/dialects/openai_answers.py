@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from bridge.core import errors
+from bridge.core.errors import BridgeError
 from bridge.core.events import (
     BlockEnded,
     BlockKind,
@@ -18,8 +20,8 @@ from bridge.core.events import (
     UsageReported,
 )
 from bridge.core.fold import fold
+from bridge.dialects.openai.frames import dumps
 from bridge.dialects.openai_chat import ChunkEncoder, render
-from bridge.dialects.openai_chat.encode import dumps
 
 ID, CREATED, MODEL = "chatcmpl-1", 1_700_000_000, "claude-opus-4-5"
 USAGE = Usage(
@@ -29,6 +31,36 @@ USAGE = Usage(
     output_tokens=4000,
     reasoning_tokens=50,
 )
+
+# the class of an error → its type and its code, as a client reads them
+ERRORS: dict[type[BridgeError], tuple[str, str | None]] = {
+    errors.BridgeError: ("api_error", None),
+    errors.InvalidRequest: ("invalid_request_error", None),
+    errors.SessionLimit: ("invalid_request_error", "session_limit"),
+    errors.UnsupportedParameter: ("invalid_request_error", "unsupported_parameter"),
+    errors.ContextLengthExceeded: ("invalid_request_error", "context_length_exceeded"),
+    errors.MethodNotAllowed: ("invalid_request_error", None),
+    errors.TooLarge: ("invalid_request_error", "request_too_large"),
+    errors.UnsupportedMediaType: ("invalid_request_error", None),
+    errors.Unauthenticated: ("authentication_error", "invalid_api_key"),
+    errors.Forbidden: ("permission_error", None),
+    errors.NotFound: ("invalid_request_error", None),
+    errors.ModelNotFound: ("invalid_request_error", "model_not_found"),
+    errors.SessionNotFound: ("invalid_request_error", "session_not_found"),
+    errors.SessionDeleted: ("invalid_request_error", "session_deleted"),
+    errors.RateLimited: ("rate_limit_error", "rate_limit_exceeded"),
+    errors.Internal: ("api_error", "internal_error"),
+    errors.StorageFault: ("api_error", "storage_failed"),
+    errors.UpstreamFault: ("api_error", "upstream_error"),
+    errors.WrongAnswer: ("api_error", "wrong_answer"),
+    errors.UpstreamRefusedLogin: ("api_error", "upstream_authentication"),
+    errors.ProcessLost: ("api_error", "process_lost"),
+    errors.Unavailable: ("service_unavailable_error", "overloaded"),
+    errors.NotLoggedIn: ("service_unavailable_error", "not_logged_in"),
+    errors.SessionBusy: ("service_unavailable_error", "session_busy"),
+    errors.ShuttingDown: ("service_unavailable_error", "shutting_down"),
+    errors.TurnTimeout: ("timeout_error", "timeout"),
+}
 
 Block = tuple[str, ...]
 

@@ -2,7 +2,9 @@
 
 A turn is seen as rows ``(role, part, …)``: a string is a text, ``("call", id, name, arguments)`` a
 tool call, ``("result", call_id, text, …)`` a result, ``("error", …)`` one that tells of a failure,
-and ``("result of", name, …)`` one whose call is not known yet.
+and ``("result of", name, …)`` one whose call is not known yet. A picture is ``(media_type, data)``
+or ``("link", url)``, a file ``("file", media_type, data, title)``; reasoning is ``("thinking", text,
+signature)`` or ``("redacted", data)``.
 """
 
 import json
@@ -10,7 +12,18 @@ from typing import Any
 
 import attrs
 
-from bridge.core.conversation import Image, LinkedImage, Part, ResultPart, Text, ToolCall, Turn
+from bridge.core.conversation import (
+    Document,
+    Image,
+    LinkedImage,
+    Part,
+    RedactedThinking,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    Turn,
+)
 from bridge.dialects.openai_chat import ChatRequest, decode
 
 Json = dict[str, Any]
@@ -72,9 +85,26 @@ def refusal(value: Any) -> Json:
     return {"type": "refusal", "refusal": value}
 
 
+def tool_use(id_: Any, name: Any = "look", arguments: Any = None) -> Json:
+    """A call in Anthropic's own form."""
+    return {"type": "tool_use", "id": id_, "name": name, "input": arguments or {"a": 1}}
+
+
+def tool_result(id_: Any, content: Any = "done", **fields: Any) -> Json:
+    """A result in Anthropic's own form."""
+    return {"type": "tool_result", "tool_use_id": id_, "content": content, **fields}
+
+
+def thinking(words: Any = "hm", signature: Any = "sig") -> Json:
+    return {"type": "thinking", "thinking": words, "signature": signature}
+
+
+def redacted(data: Any = "secret") -> Json:
+    return {"type": "redacted_thinking", "data": data}
+
+
 HI = user("hi")
 YO = assistant("yo")
-PNG = "iVBORw0KGgo="
 
 
 def body(*messages: Any, **fields: Any) -> bytes:
@@ -87,12 +117,13 @@ def ask(*messages: Any, **fields: Any) -> ChatRequest:
 
 def seen(asked: ChatRequest) -> dict[str, Any]:
     """What differs from a request with nothing but ``messages``."""
-    wholes = {"turn", "sampling"}
+    wholes = {"turn", "sampling", "reasoning"}
     flat, plain = (
         {
             **attrs.asdict(whole, recurse=False),
             **attrs.asdict(whole.turn, recurse=False),
             **attrs.asdict(whole.turn.sampling, recurse=False),
+            **attrs.asdict(whole.turn.reasoning, recurse=False),
         }
         for whole in (asked, ask(HI))
     )
@@ -106,21 +137,22 @@ def rows(turn: Turn) -> list[tuple[Any, ...]]:
 
 
 def _plain(part: Part) -> Any:
-    if isinstance(part, Text):
-        return part.text
-    if isinstance(part, ToolCall):
-        return ("call", part.id, part.name, part.arguments)
-    pieces = tuple(_piece(piece) for piece in part.content)
-    if not part.call_id:
-        return ("result of", part.name, *pieces)
-    return ("error" if part.is_error else "result", part.call_id, *pieces)
-
-
-def _piece(piece: ResultPart) -> Any:
-    match piece:
+    match part:
         case Text(text=text):
             return text
         case Image(media_type=media_type, data=data):
             return (media_type, data)
         case LinkedImage(url=url):
             return ("link", url)
+        case Document(media_type=media_type, data=data, title=title):
+            return ("file", media_type, data, title)
+        case Thinking(text=text, signature=signature):
+            return ("thinking", text, signature)
+        case RedactedThinking(data=data):
+            return ("redacted", data)
+        case ToolCall(id=id_, name=name, arguments=arguments):
+            return ("call", id_, name, arguments)
+        case ToolResult(call_id="", name=name, content=content):
+            return ("result of", name, *map(_plain, content))
+        case ToolResult(call_id=call_id, content=content, is_error=is_error):
+            return ("error" if is_error else "result", call_id, *map(_plain, content))

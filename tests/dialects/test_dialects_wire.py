@@ -13,11 +13,14 @@ from bridge.core.errors import InvalidRequest
 from bridge.dialects.wire import (
     MAX_DEPTH,
     Fault,
+    check_sendable,
     check_text,
     hardened_converter,
     kind_of,
     load_object,
+    string_or,
     tagged,
+    unread,
 )
 
 
@@ -57,9 +60,22 @@ class Drawing:
     frame: Shape | None = None
 
 
+Label = str | Leaf
+Words = str | tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class Tagged:
+    label: Label
+    labels: tuple[Label, ...] = ()
+    words: Words | None = None
+
+
 @pytest.fixture(scope="module")
 def converter() -> Converter:
     made = hardened_converter()
+    string_or(made, Label, dict, Leaf, "a leaf")
+    string_or(made, Words, list, tuple[str, ...], "a list of words")
     tagged(made, Shape, "kind", {"circle": Circle, "square": Square}, "No such shape")
     return made
 
@@ -81,8 +97,8 @@ TAKEN = {
     "an-integer": (int, -3, -3),
     "a-whole-float": (int, 5.0, 5),
     "minus-zero": (int, -0.0, 0),
-    "a-huge-integer": (int, HUGE, HUGE),
-    "a-huge-whole-float": (int, 1e300, int(1e300)),
+    "the-largest-integer": (int, 2**53, 2**53),
+    "a-large-whole-float": (int, 1e15, 10**15),
     "a-number": (float, 0.5, 0.5),
     "an-integer-as-a-number": (float, 1, 1.0),
     "the-largest-float": (float, 1.7976931348623157e308, 1.7976931348623157e308),
@@ -117,6 +133,14 @@ TAKEN = {
         Drawing,
         {"shapes": [{"kind": "square", "side": 1.5}], "frame": {"kind": "circle", "radius": 1}},
         Drawing(shapes=(Square(side=1.5),), frame=Circle(radius=1.0)),
+    ),
+    "a-string-or-a-class": (Label, {"name": "oak"}, Leaf(name="oak")),
+    "a-string-or-a-string": (Label, "oak", "oak"),
+    "a-string-or-a-list": (Words, ["a"], ("a",)),
+    "strings-or-classes-inside": (
+        Tagged,
+        {"label": "a", "labels": ["b", LEAF], "words": None},
+        Tagged(label="a", labels=("b", Leaf(name="oak"))),
     ),
     "an-optional-tagged-union": (Drawing, {"shapes": [], "frame": None}, Drawing(shapes=())),
 }
@@ -238,6 +262,38 @@ REFUSED: dict[str, tuple[Any, Any, str, str, str]] = {
         "invalid_value",
         "No such shape",
     ),
+    "a-string-or-a-class": (
+        Label,
+        5,
+        "",
+        "invalid_type",
+        "expected a string or a leaf, but got an",
+    ),
+    "a-string-or-a-list": (
+        Words,
+        {},
+        "",
+        "invalid_type",
+        "a string or a list of words, but got an",
+    ),
+    "null-is-neither": (Label, None, "", "invalid_type", "got null"),
+    "a-list-is-no-class-here": (Label, [LEAF], "", "invalid_type", "got an array"),
+    "the-string-of-two": (Label, "a\0", "", "invalid_value", "NUL"),
+    "the-class-of-two": (Label, {"name": 5}, "name", "invalid_type", "expected a string"),
+    "one-of-two-inside": (
+        Tagged,
+        {"label": "a", "labels": ["b", LEAF, {}]},
+        "labels[2].name",
+        "missing_required_parameter",
+        "is missing",
+    ),
+    "an-item-of-a-list-of-two": (
+        Tagged,
+        {"label": "a", "words": ["a", 5]},
+        "words[1]",
+        "invalid_type",
+        "expected a string",
+    ),
     "the-other-member's-field": (
         Shape,
         {"kind": "circle", "side": 1},
@@ -322,6 +378,53 @@ KINDS = [
 @pytest.mark.parametrize(("value", "words"), KINDS, ids=[words for _, words in KINDS])
 def test_kind_of(value: object, words: str) -> None:
     assert kind_of(value) == words
+
+
+# what is structured, and what of it has no place there
+UNREAD: dict[str, tuple[Any, Any, list[tuple[str, Any]]]] = {
+    "nothing": (Leaf, {"name": "oak", "size": None}, []),
+    "a-field": (Leaf, {"name": "oak", "x": 1}, [("x", 1)]),
+    "in-their-order": (Leaf, {"b": 1, "name": "oak", "a": 2}, [("b", 1), ("a", 2)]),
+    "whatever-it-holds": (Leaf, {"name": "oak", "x": {"name": [1]}, "y": None}, [("x", {"name": [1]}), ("y", None)]),
+    "a-field-in-a-field": (Tree, {"leaf": {**LEAF, "x": 1}}, [("leaf.x", 1)]),
+    "fields-of-items": (Tree, {"leaf": LEAF, "leaves": [{**LEAF, "x": 1}, LEAF, {**LEAF, "x": 2}]}, [("leaves[].x", 1), ("leaves[].x", 2)]),
+    "far-inside": (
+        Tree,
+        {"leaf": LEAF, "child": {"leaf": LEAF, "child": {"leaf": {**LEAF, "x": 1}}, "y": 2}},
+        [("child.child.leaf.x", 1), ("child.y", 2)],
+    ),
+    "of-a-union": (Drawing, {"shapes": [{"kind": "circle", "radius": 1, "side": 2}]}, [("shapes[].side", 2)]),
+    "a-tag-of-no-union": (Tree, {"leaf": {**LEAF, "type": "x", "role": "y"}}, [("leaf.type", "x"), ("leaf.role", "y")]),
+    "no-tag-at-the-root": (Leaf, {"name": "oak", "type": "x", "role": "y"}, [("type", "x"), ("role", "y")]),
+    "of-one-of-two": (Tagged, {"label": {**LEAF, "x": 1}, "labels": ["a", {**LEAF, "y": 2}]}, [("label.x", 1), ("labels[].y", 2)]),
+    "of-an-object-nobody-looks-into": (dict, {"x": 1}, []),
+    "strange-names": (Leaf, {"name": "oak", "": 1, "a.b": 2, "[]": 3}, [("", 1), ("a.b", 2), ("[]", 3)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "raw", "wanted"), UNREAD.values(), ids=UNREAD)
+def test_unread(converter: Converter, kind: Any, raw: Any, wanted: list[Any]) -> None:
+    assert list(unread(raw, converter.structure(raw, kind))) == wanted
+
+
+UNSENDABLE = {
+    "infinity": {"a": INF},
+    "nan": {"a": [float("nan")]},
+    "half-a-pair": {"a": {"b": "\ud800"}},
+    "half-a-pair-as-a-key": {"\udfff": 1},
+}
+
+
+@pytest.mark.parametrize("value", UNSENDABLE.values(), ids=UNSENDABLE)
+def test_what_can_not_be_sent_on(value: dict[str, Any]) -> None:
+    with pytest.raises(Fault) as caught:
+        check_sendable(value)
+    assert caught.value.code == "invalid_value"
+
+
+def test_what_can_be_sent_on_is_given_back() -> None:
+    value = {"a": [1, 1e300, None, HUGE, "\0", "\U0001f600"], "": {}}
+    assert check_sendable(value) is value
 
 
 def test_check_text_gives_the_text_back() -> None:

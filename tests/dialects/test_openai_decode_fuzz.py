@@ -12,27 +12,45 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from openai_bodies import (
     HI,
-    PNG,
     YO,
     assistant,
     calling,
     function,
     image,
     legacy,
+    redacted,
     refusal,
     result,
     system,
     text,
+    thinking,
     tool,
+    tool_result,
+    tool_use,
     user,
 )
+from openai_media import DRAWN, PDF, PNG, claimed_png, data_url, file, held
 
-from bridge.core.conversation import Image, LinkedImage, Role, Text, ToolCall, ToolResult, Turn
+from bridge.core.conversation import (
+    Document,
+    Effort,
+    Image,
+    LinkedImage,
+    Part,
+    RedactedThinking,
+    Role,
+    Text,
+    Thinking,
+    ThinkingMode,
+    ToolCall,
+    ToolResult,
+    Turn,
+)
 from bridge.core.errors import BridgeError
-from bridge.core.rules import check_tool_choice
+from bridge.core.rules import MAX_MEDIA, check_tool_choice
 from bridge.core.schema import schema_fault
-from bridge.dialects.openai_chat import ChatRequest, decode, render_error
-from bridge.dialects.openai_chat.encode import ERROR_TYPES, dumps
+from bridge.dialects.openai.frames import ERROR_TYPES, dumps, render_error
+from bridge.dialects.openai_chat import ChatRequest, decode
 
 steady = settings(
     deadline=None,
@@ -103,7 +121,24 @@ OLDER: dict[str, Any] = {
     "response_format": {"type": "json_object"},
     "messages": [HI, legacy(), function(), legacy(arguments=""), function(content=None)],
 }
-WHOLES = [WHOLE, OLDER]
+DATA = {kind: data_url(kind, raw) for kind, raw in DRAWN.items()}
+TEXT_FILE, PRINTED = data_url("text/plain", "é".encode()), data_url("application/pdf", PDF)
+
+SHOWN: dict[str, Any] = {
+    "reasoning_effort": "low",
+    "thinking": {"type": "enabled", "budget_tokens": 2048, "display": "omitted"},
+    "messages": [
+        user([text("see"), image(DATA["image/png"]), file(TEXT_FILE, filename="a.txt")]),
+        assistant([thinking(), text("well"), tool_use("c1")]),
+        user([tool_result("c1", [image(DATA["image/webp"])], is_error=True), text(None)]),
+        {**assistant([tool_use("c1"), tool_use("c2", "find")]), "thinking_blocks": [redacted()]},
+        user([tool_result("c2", None)]),
+        result("c1", [file(PRINTED), text(None)]),
+        {"role": "user", "content": None},
+        user([{"type": "image_url", "image_url": "https://a/b"}]),
+    ],
+}
+WHOLES = [WHOLE, OLDER, SHOWN]
 
 
 def check(raw: bytes) -> None:
@@ -146,9 +181,20 @@ def check_request(asked: ChatRequest) -> None:
     assert asked.turn.model is None or asked.turn.model
     for words in (asked.turn.model or "", *asked.turn.system, *sampling.stop):
         check_text(words)
+    check_reasoning(asked.turn)
     check_functions(asked.turn)
     assert asked.turn.tool_choice.parallel in ((False,) if asked.legacy else (True, False))
     check_conversation(asked.turn, continues=asked.turn.session is not None)
+
+
+def check_reasoning(turn: Turn) -> None:
+    thought = turn.reasoning.thought
+    assert turn.reasoning.effort in (None, *Effort)
+    if thought is not None:
+        assert isinstance(thought.mode, ThinkingMode)
+        assert (thought.budget is None) == (thought.mode is not ThinkingMode.ENABLED)
+        assert thought.budget is None or (type(thought.budget) is int and thought.budget >= 1024)
+        assert thought.display in (None, "summarized", "omitted")
 
 
 def check_functions(turn: Turn) -> None:
@@ -200,22 +246,45 @@ def check_conversation(turn: Turn, *, continues: bool) -> None:
                     assert part.call_id or (continues and part.name is not None) or pending
                     pending.discard(part.call_id)
                     check_result(part)
+                case Thinking() | RedactedThinking():
+                    assert message.role is Role.ASSISTANT
+                    assert any(isinstance(said, Text | ToolCall) for said in message.parts)
+                case _:
+                    assert message.role is Role.USER
+                    check_shown(part)
     assert not pending
+    assert len(held(turn)) <= MAX_MEDIA
 
 
 def check_result(result: ToolResult) -> None:
     assert result.is_error in (True, False)
     for piece in result.content:
-        match piece:
-            case Text(text=words):
-                assert words
-                check_text(words)
-            case Image():
-                assert piece.media_type in {f"image/{k}" for k in ("png", "jpeg", "gif", "webp")}
-                assert base64.b64decode(piece.data, validate=True)
-            case LinkedImage(url=url):
-                assert url.startswith("https://")
-                check_text(url)
+        if isinstance(piece, Text):
+            assert piece.text
+            check_text(piece.text)
+        else:
+            check_shown(piece)
+
+
+def check_shown(part: Part) -> None:
+    """A picture or a file, and nothing else."""
+    match part:
+        case Image(media_type=media_type, data=data):
+            assert media_type in DRAWN
+            assert base64.b64decode(data, validate=True)
+        case LinkedImage(url=url):
+            assert url.startswith("https://")
+            check_text(url)
+        case Document(media_type="application/pdf", data=data, title=title):
+            assert b"%PDF-" in base64.b64decode(data, validate=True)
+            assert title is None or title
+        case Document(media_type=media_type, data=words, title=title):
+            assert media_type == "text/plain"
+            assert words.strip()
+            check_text(words)
+            assert title is None or title
+        case _:
+            raise AssertionError(part)
 
 
 def check_text(words: str) -> None:
@@ -239,7 +308,16 @@ TELLING: list[Any] = [
     *[SCHEMA, {"type": "array"}, {"$ref": "#"}, {"$ref": "http://a/b"}, {"pattern": "(a"}, "auto"],
     *[image("https://a/b"), image("data:image/gif;base64,AAAA"), "data:image/png;base64,", "#/a"],
 ]
-telling = st.sampled_from(TELLING)
+SHOWING: list[Any] = [
+    *[redacted(), thinking(), tool_use("c1"), tool_use("c2"), tool_result("c1"), tool_result("c2")],
+    *[user([tool_result("c1"), tool_result("c2")]), assistant([tool_use("c1"), tool_use("c2")])],
+    *[file(TEXT_FILE), {"file_id": "a"}, file("data:text/csv;base64,AA=="), {"type": "file"}],
+    *[image(DATA["image/jpeg"]), DATA["image/gif"], data_url("image/png", claimed_png(9_000, 1))],
+    *[{"type": "image_url", "image_url": "https://a"}, [image("https://a/b")] * 101, "thinking"],
+    *[{"type": "adaptive"}, {"type": "enabled"}, "enabled", "summarized", "max", 1023, 1024],
+    {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}},
+]
+telling = st.sampled_from([*TELLING, *SHOWING])
 any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | words_ | telling,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words_, inner, max_size=4),
@@ -247,9 +325,11 @@ any_json = st.recursive(
 )
 names = st.sampled_from(
     [
-        *{**WHOLE, **OLDER},
+        *{**WHOLE, **OLDER, **SHOWN},
         *["role", "content", "text", "type", "name", "refusal", "tool_calls", "is_error"],
         *["function", "parameters", "strict", "schema", "image_url", "url", "allowed_tools"],
+        *["file", "file_data", "file_id", "filename", "detail", "audio", "thinking_blocks"],
+        *["signature", "data", "id", "input", "tool_use_id", "budget_tokens", "display"],
         *["properties", "required", "$ref", "$id", "$schema", "$defs", "items", "anyOf", "enum"],
     ]
 )
@@ -304,7 +384,7 @@ def torn(draw: st.DrawFn) -> bytes:
 def test_the_whole_request_is_good() -> None:
     asked = decode(json.dumps(WHOLE).encode())
     check_request(asked)
-    assert asked.ignored == ("seed",)
+    assert asked.ignored == ("max_tokens", "seed", "messages[].name")
     assert len(asked.turn.messages) == len(WHOLE["messages"]) - 2
 
 
@@ -315,7 +395,18 @@ def test_the_whole_older_request_is_good() -> None:
     assert len(asked.turn.messages) == len(OLDER["messages"])
 
 
-@pytest.mark.parametrize("whole", WHOLES, ids=["newer", "older"])
+def test_the_whole_request_that_shows_something_is_good() -> None:
+    asked = decode(json.dumps(SHOWN).encode())
+    check_request(asked)
+    assert asked.ignored == ()
+    kinds = {type(part) for message in asked.turn.messages for part in message.parts}
+    assert kinds >= {Image, Document, LinkedImage, Thinking, RedactedThinking, ToolCall, ToolResult}
+    assert [type(part) for part in held(asked.turn)] == [
+        *[Image, Document, Image, Document, LinkedImage]
+    ]
+
+
+@pytest.mark.parametrize("whole", WHOLES, ids=["newer", "older", "showing"])
 def test_the_whole_request_without_any_one_thing(whole: dict[str, Any]) -> None:
     for *way, last in places(whole):
         request = copy.deepcopy(whole)
@@ -326,14 +417,20 @@ def test_the_whole_request_without_any_one_thing(whole: dict[str, Any]) -> None:
         check(json.dumps(request).encode())
 
 
-@pytest.mark.parametrize("whole", WHOLES, ids=["newer", "older"])
-def test_the_whole_request_with_any_one_thing_replaced(whole: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("whole", "values"),
+    [(WHOLE, TELLING), (OLDER, TELLING), (SHOWN, [*SHOWING, None, True, 5, "", "\0", [], {}, HI])],
+    ids=["newer", "older", "showing"],
+)
+def test_the_whole_request_with_any_one_thing_replaced(
+    whole: dict[str, Any], values: list[Any]
+) -> None:
     for *way, last in places(whole):
         request = copy.deepcopy(whole)
         holder: Any = request
         for step in way:
             holder = holder[step]
-        for value in TELLING:
+        for value in values:
             holder[last] = value
             check(json.dumps(request).encode())
 
@@ -383,10 +480,19 @@ def test_any_functions_and_any_choice(functions: Any, choice: Any, older: bool) 
 
 @steady
 @given(telling | any_json | st.text("Aa0+/=-_ \n", max_size=9).map(lambda data: [data]))
-def test_any_result(content: Any) -> None:
+def test_any_result_and_any_words(content: Any) -> None:
     if content and isinstance(content, list) and isinstance(content[0], str):
-        content = [image(f"data:image/png;base64,{content[0]}")]
-    check(json.dumps({"messages": [HI, calling("c1"), result("c1", content)]}).encode())
+        content = [
+            image(f"data:image/png;base64,{content[0]}"),
+            file(f"data:text/plain;base64,{content[0]}"),
+        ]
+    calls = [HI, calling("c1")]
+    for messages in (
+        [*calls, result("c1", content)],
+        [*calls, user([tool_result("c1", content)])],
+        [user(content)],
+    ):
+        check(json.dumps({"messages": messages}).encode())
 
 
 @steady

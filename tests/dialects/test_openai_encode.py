@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from openai.types import ErrorObject
 from openai_answers import (
     CREATED,
+    ERRORS,
     ID,
     MODEL,
     USAGE,
@@ -31,16 +32,17 @@ from bridge.core import errors
 from bridge.core.errors import BridgeError, Kind, RateLimited, UpstreamFault
 from bridge.core.events import BlockStarted, Event, FinishReason, TurnFailed, Usage
 from bridge.core.fold import fold
-from bridge.dialects.openai_chat import render, render_error
-from bridge.dialects.openai_chat.encode import (
+from bridge.dialects.openai.frames import (
     DONE,
     ERROR_TYPES,
-    FINISH_REASONS,
     PING,
     dumps,
     frame,
+    render_error,
     render_usage,
 )
+from bridge.dialects.openai_chat import render
+from bridge.dialects.openai_chat.encode import FINISH_REASONS
 
 steady = settings(
     deadline=None,
@@ -365,6 +367,22 @@ def test_usage(usage: Usage, numbers: tuple[int, ...]) -> None:
     }
 
 
+UNTOLD = Usage(input_tokens=3, output_tokens=4, reasoning_tokens=None)
+WITHOUT_DETAILS = {
+    "prompt_tokens": 3,
+    "completion_tokens": 4,
+    "total_tokens": 7,
+    "prompt_tokens_details": {"cached_tokens": 0},
+}
+
+
+def test_what_nobody_tells_of_the_reasoning_is_left_out() -> None:
+    assert render_usage(UNTOLD) == WITHOUT_DETAILS
+    events = turn(words("a"), usage=UNTOLD)
+    assert document(events)["usage"] == WITHOUT_DETAILS
+    assert chunks(events, include_usage=True)[-1]["usage"] == WITHOUT_DETAILS
+
+
 # -- the fold and the stream agree ---------------------------------------------------------------
 
 # whatever could break a line, a frame, a string or an encoding
@@ -388,7 +406,7 @@ usages = st.builds(
     cache_read_tokens=counts,
     cache_write_tokens=counts,
     output_tokens=counts,
-    reasoning_tokens=counts,
+    reasoning_tokens=st.none() | counts,
 )
 turns = st.builds(
     lambda blocks, reason, usage: turn(*blocks, reason=reason, usage=usage),
@@ -590,36 +608,6 @@ def test_a_turn_that_fails_ends_with_an_error_frame(count: int, include_usage: b
         {"error": {**told, "code": "upstream_error"}}
     ]
     assert b"[DONE]" not in b"".join([*sent, last])
-
-
-ERRORS: dict[type[BridgeError], tuple[str, str | None]] = {
-    errors.BridgeError: ("api_error", None),
-    errors.InvalidRequest: ("invalid_request_error", None),
-    errors.SessionLimit: ("invalid_request_error", "session_limit"),
-    errors.UnsupportedParameter: ("invalid_request_error", "unsupported_parameter"),
-    errors.ContextLengthExceeded: ("invalid_request_error", "context_length_exceeded"),
-    errors.MethodNotAllowed: ("invalid_request_error", None),
-    errors.TooLarge: ("invalid_request_error", "request_too_large"),
-    errors.UnsupportedMediaType: ("invalid_request_error", None),
-    errors.Unauthenticated: ("authentication_error", "invalid_api_key"),
-    errors.Forbidden: ("permission_error", None),
-    errors.NotFound: ("invalid_request_error", None),
-    errors.ModelNotFound: ("invalid_request_error", "model_not_found"),
-    errors.SessionNotFound: ("invalid_request_error", "session_not_found"),
-    errors.SessionDeleted: ("invalid_request_error", "session_deleted"),
-    errors.RateLimited: ("rate_limit_error", "rate_limit_exceeded"),
-    errors.Internal: ("api_error", "internal_error"),
-    errors.StorageFault: ("api_error", "storage_failed"),
-    errors.UpstreamFault: ("api_error", "upstream_error"),
-    errors.WrongAnswer: ("api_error", "wrong_answer"),
-    errors.UpstreamRefusedLogin: ("api_error", "upstream_authentication"),
-    errors.ProcessLost: ("api_error", "process_lost"),
-    errors.Unavailable: ("service_unavailable_error", "overloaded"),
-    errors.NotLoggedIn: ("service_unavailable_error", "not_logged_in"),
-    errors.SessionBusy: ("service_unavailable_error", "session_busy"),
-    errors.ShuttingDown: ("service_unavailable_error", "shutting_down"),
-    errors.TurnTimeout: ("timeout_error", "timeout"),
-}
 
 
 @pytest.mark.parametrize("cls", ERRORS, ids=lambda cls: cls.__name__)

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from openai_bodies import HI, PNG, calling, image, result, text, user
+from openai_bodies import HI, calling, image, result, text, user
+from openai_media import DRAWN, PDF, PNG, data_url, encoded, file
 
 from bridge.core.conversation import (
+    Document,
     Image,
     LinkedImage,
     Message,
@@ -18,8 +20,8 @@ from bridge.core.conversation import (
     ToolCall,
     ToolResult,
 )
+from bridge.dialects.openai.frames import dumps
 from bridge.dialects.openai_chat import decode, render_messages
-from bridge.dialects.openai_chat.encode import dumps
 
 steady = settings(
     deadline=None,
@@ -32,10 +34,25 @@ steady = settings(
 characters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 words = st.text(characters, min_size=1, max_size=6)
 said = words.filter(str.strip).map(lambda value: Text(text=value))
-pictures = st.builds(
-    Image, media_type=st.sampled_from(["image/png", "image/webp"]), data=st.sampled_from([PNG])
-) | st.builds(LinkedImage, url=st.sampled_from(["https://a/b.png", "https://é.example/?a=b"]))
-contents = st.lists(words.map(lambda value: Text(text=value)) | pictures, max_size=3).map(tuple)
+drawn = st.sampled_from([Image(media_type=kind, data=encoded(raw)) for kind, raw in DRAWN.items()])
+linked = st.builds(LinkedImage, url=st.sampled_from(["https://a/b.png", "https://é.example/?a=b"]))
+titles = st.none() | words
+files = st.one_of(
+    st.builds(
+        Document,
+        media_type=st.just("application/pdf"),
+        data=st.sampled_from([encoded(PDF), encoded(PDF + b"more")]),
+        title=titles,
+    ),
+    st.builds(
+        Document,
+        media_type=st.just("text/plain"),
+        data=words.filter(lambda value: value.strip() and value[0] != "\ufeff"),
+        title=titles,
+    ),
+)
+shown = drawn | linked | files
+contents = st.lists(words.map(lambda value: Text(text=value)) | shown, max_size=3).map(tuple)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(words, inner, max_size=2),
@@ -51,7 +68,7 @@ def message(role: Role, *parts: Any) -> Message:
 @st.composite
 def rounds(draw: st.DrawFn) -> list[Message]:
     """What the user says, what the model answers, and what its calls give back."""
-    found = [message(Role.USER, *draw(st.lists(said, min_size=1, max_size=2)))]
+    found = [message(Role.USER, *draw(st.lists(said | shown, min_size=1, max_size=3)))]
     found += [message(Role.SYSTEM, *texts) for texts in draw(st.lists(st.tuples(said), max_size=1))]
     ids = draw(st.lists(words, unique=True, max_size=3))
     calls = [ToolCall(id=id_, name=draw(words), arguments=draw(arguments)) for id_ in ids]
@@ -101,8 +118,22 @@ RESULTS = {
     ),
     "a-failure": ({**result("c1", "no"), "is_error": True}, (Text(text="no"),), True),
     "pictures": (
-        result("c1", [text("a"), image(f"data:image/gif;base64,{PNG}"), image("https://a/b")]),
-        (Text(text="a"), Image(media_type="image/gif", data=PNG), LinkedImage(url="https://a/b")),
+        result("c1", [text("a"), image(f"data:image/png;base64,{PNG}"), image("https://a/b")]),
+        (Text(text="a"), Image(media_type="image/png", data=PNG), LinkedImage(url="https://a/b")),
+        False,
+    ),
+    "files": (
+        result(
+            "c1",
+            [
+                file(data_url("text/plain", "é".encode()), filename="a.txt"),
+                file(data_url("application/pdf", PDF)),
+            ],
+        ),
+        (
+            Document(media_type="text/plain", data="é", title="a.txt"),
+            Document(media_type="application/pdf", data=encoded(PDF)),
+        ),
         False,
     ),
     "a-picture-of-a-failure": (
@@ -127,3 +158,39 @@ def test_a_system_prompt_and_several_texts() -> None:
         {"role": "system", "content": "be brief"},
         user([text("a"), text("b")]),
     ]
+
+
+# what the user shows → the content that is rendered
+SHOWN: dict[str, tuple[tuple[Any, ...], list[Any]]] = {
+    "a-picture-alone": ((Image(media_type="image/png", data=PNG),), [image(f"data:image/png;base64,{PNG}")]),
+    "a-link": ((LinkedImage(url="https://a/b"),), [image("https://a/b")]),
+    "words-around-a-picture": (
+        (Text(text="a"), LinkedImage(url="https://a/b"), Text(text="b")),
+        [text("a"), image("https://a/b"), text("b")],
+    ),
+    "a-file-without-a-name": (
+        (Document(media_type="application/pdf", data=encoded(PDF)),),
+        [file(data_url("application/pdf", PDF))],
+    ),
+    "a-named-file": (
+        (Document(media_type="text/plain", data="é\n", title="a.csv"),),
+        [file(data_url("text/plain", "é\n".encode()), filename="a.csv")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("parts", "content"), SHOWN.values(), ids=SHOWN)
+def test_what_the_user_shows(parts: tuple[Any, ...], content: list[Any]) -> None:
+    spoken = message(Role.USER, *parts)
+    assert render_messages((), [spoken]) == [user(content)]
+    assert decode(dumps({"messages": [user(content)]})).turn.messages == (spoken,)
+
+
+def test_what_is_shown_beside_results_comes_after_them() -> None:
+    """As several messages of one side, which the model is told as one."""
+    given = ToolResult(call_id="c1", content=(Text(text="done"),))
+    spoken = message(Role.USER, given, Text(text="see"), LinkedImage(url="https://a/b"))
+    rendered = render_messages((), [spoken])
+    assert rendered == [result("c1"), user([text("see"), image("https://a/b")])]
+    turn = decode(dumps({"messages": [HI, calling("c1"), *rendered]})).turn
+    assert [part for told in turn.messages[2:] for part in told.parts] == list(spoken.parts)

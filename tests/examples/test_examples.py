@@ -84,6 +84,10 @@ ANSWERS = {
         "> What is the weather in Paris?\n  get_weather({'city': 'Paris'})\n",
         "get_weather returned: It is sunny in Paris, 21 degrees.",
     ),
+    "picture_and_reasoning.py": (
+        "\nthinks: The user said",
+        "\nsays: I see an image (image/png, 5x5 pixels). I see a text document of 23 characters.",
+    ),
     "structured_output.py": ("Ada is 36", "and has a dog: "),
     "session_continuity.py": (
         "> My name is Ada.\nNice to meet you, Ada!",

@@ -10,6 +10,7 @@ from attrs import define, field, frozen
 from hypothesis import strategies as st
 
 from bridge.core.conversation import (
+    Document,
     Image,
     LinkedImage,
     Message,
@@ -101,9 +102,10 @@ any_result_part = st.one_of(
     st.builds(Text, text=any_text),
     st.builds(Image, media_type=any_text, data=any_text),
     st.builds(LinkedImage, url=any_text),
+    st.builds(Document, media_type=any_text, data=any_text, title=st.none() | any_text),
 )
 any_part = st.one_of(
-    st.builds(Text, text=any_text),
+    any_result_part,
     st.builds(Thinking, text=any_text, signature=any_text),
     st.builds(RedactedThinking, data=any_text),
     st.builds(

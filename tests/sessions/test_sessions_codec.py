@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from session_bench import answer, any_message, any_text, any_tool, result, thinking, user
 
 from bridge.core.conversation import (
+    Document,
     Image,
     LinkedImage,
     Message,
@@ -36,7 +37,12 @@ def test_any_message_is_read_as_it_was_written(message: Message) -> None:
 @steady
 @given(
     st.lists(any_text).map(tuple),
-    st.builds(Usage, input_tokens=st.integers(), output_tokens=st.integers()),
+    st.builds(
+        Usage,
+        input_tokens=st.integers(),
+        output_tokens=st.integers(),
+        reasoning_tokens=st.none() | st.integers(),
+    ),
 )
 def test_any_other_value_of_a_session(texts: tuple[str, ...], usage: Usage) -> None:
     assert load(dump(texts, tuple[str, ...]), tuple[str, ...]) == texts
@@ -49,6 +55,19 @@ def test_any_functions_are_read_as_they_were_written(tools: tuple[Tool, ...]) ->
     again = load(dump(tools, tuple[Tool, ...]), tuple[Tool, ...])
     assert again == tools
     assert repr(again) == repr(tools), "1 is not True, and the order of keys is the model's matter"
+
+
+USAGES = {
+    "nothing": (Usage(), {}),
+    "told": (Usage(output_tokens=5, reasoning_tokens=3), {"output_tokens": 5, "reasoning_tokens": 3}),
+    "untold": (Usage(output_tokens=5, reasoning_tokens=None), {"output_tokens": 5, "reasoning_tokens": None}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("usage", "written"), USAGES.values(), ids=USAGES)
+def test_the_format_of_token_counts(usage: Usage, written: dict[str, Any]) -> None:
+    assert json.loads(dump(usage, Usage)) == written
+    assert load(json.dumps(written).encode(), Usage) == usage
 
 
 WRITTEN = {
@@ -68,6 +87,28 @@ WRITTEN = {
             "parts": [
                 {"type": "tool_result", "call_id": "c", "content": [{"type": "text", "text": "x"}]},
                 {"type": "tool_result", "call_id": "d", "content": [], "is_error": True},
+            ],
+        },
+    ),
+    "pictures-and-files": (
+        Message(
+            role=Role.USER,
+            parts=(
+                Image(media_type="image/png", data="AAAA"),
+                LinkedImage(url="https://x"),
+                Document(media_type="text/plain", data="é", title="a.txt"),
+                Document(media_type="application/pdf", data="AAAA"),
+                ToolResult(call_id="c", content=(Document(media_type="text/plain", data="x"),)),
+            ),
+        ),
+        {
+            "role": "user",
+            "parts": [
+                {"type": "image", "media_type": "image/png", "data": "AAAA"},
+                {"type": "linked_image", "url": "https://x"},
+                {"type": "document", "media_type": "text/plain", "data": "é", "title": "a.txt"},
+                {"type": "document", "media_type": "application/pdf", "data": "AAAA"},
+                {"type": "tool_result", "call_id": "c", "content": [{"type": "document", "media_type": "text/plain", "data": "x"}]},
             ],
         },
     ),
@@ -138,6 +179,8 @@ NOT_OURS = [
     *[b"", b"{", b"\xff", b"null", b"[]", b"5", b'"x"', b"{}", b'{"role":"user"}'],
     *[b'{"role":"user","parts":5}', b'{"role":"user","parts":[5]}'],
     *[b'{"role":"user","parts":[{}]}', b'{"role":"user","parts":[{"type":"text"}]}'],
+    *[b'{"role":"user","parts":[{"type":"image","data":"a"}]}'],
+    *[b'{"role":"user","parts":[{"type":"document","data":"a"}]}'],
     *[b'{"role":"user","parts":[],"more":1}', b'{"role":"robot","parts":[]}'],
 ]
 

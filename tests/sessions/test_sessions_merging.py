@@ -16,10 +16,11 @@ from session_bench import (
     user,
 )
 
-from bridge.core.conversation import Message, Role, Text, ToolCall, ToolResult
+from bridge.core.conversation import Document, Image, Message, Role, Text, ToolCall, ToolResult
 from bridge.core.errors import InvalidRequest
 from bridge.core.rules import check_conversation
-from bridge.sessions.merging import Merged, Outcome, _seen, merge
+from bridge.core.visible import seen
+from bridge.sessions.merging import Merged, Outcome, merge
 
 CREATED, CONTINUED, REPLACED = Outcome.CREATED, Outcome.CONTINUED, Outcome.REPLACED
 
@@ -33,6 +34,13 @@ ORDERED = [
         {"b": None, "a": {"y": [2], "x": 1.0}},
     )
 ]
+SEEN = Message(role=Role.USER, parts=(Text(text="see"), Image(media_type="image/png", data="AAAA")))
+READ = Message(role=Role.USER, parts=(Document(media_type="text/plain", data="a", title="t"),))
+READ_AGAIN = Message(
+    role=Role.USER, parts=(Document(media_type="text/plain", data="a", title="u"),)
+)
+SAID_LATE = Message(role=Role.ASSISTANT, parts=(*calling("c1").parts, Text(text="so")))
+SAID_EARLY = Message(role=Role.ASSISTANT, parts=(Text(text="so"), *calling("c1").parts))
 LATER = Message(role=Role.SYSTEM, parts=(Text(text="be brief"),))
 
 # stored, sent → the conversation, how much of it is stored, the outcome
@@ -72,6 +80,10 @@ MERGES: dict[str, tuple[list[Message], list[Message], list[Message], int, Outcom
     "calls-of-the-client": ([U1, A1], [CALL, FOUND], [CALL, FOUND], 0, REPLACED),
     "other-results": ([U1, CALL, FOUND, A1], [U1, CALL, result("c1"), result("c2"), U2], [U1, CALL, result("c1"), result("c2"), U2], 2, REPLACED),
     "arguments-in-another-order": ([U1, ORDERED[0]], [U1, ORDERED[1], result("c1")], [U1, ORDERED[0], result("c1")], 2, CONTINUED),
+    "a-picture": ([SEEN, A1], [SEEN, A1, U2], [SEEN, A1, U2], 2, CONTINUED),
+    "another-picture": ([SEEN, A1], [READ, A1, U2], [READ, A1, U2], 0, REPLACED),
+    "a-file-of-another-name": ([READ, A1], [READ_AGAIN, A1, U2], [READ_AGAIN, A1, U2], 0, REPLACED),
+    "words-after-a-call": ([U1, SAID_LATE], [U1, SAID_EARLY, result("c1")], [U1, SAID_LATE, result("c1")], 2, CONTINUED),
     "other-arguments": ([U1, CALL], [U1, calling("c1"), result("c1")], [U1, calling("c1"), result("c1")], 1, REPLACED),
 }  # fmt: skip
 
@@ -169,7 +181,7 @@ def test_whatever_is_sent_comes_last_and_what_is_kept_is_stored(
 ) -> None:
     for sent in (fresh, stored[:same] + fresh, stored[:same] or fresh):
         merged = merge(stored, sent)
-        assert _seen(merged.messages[-1]) == _seen(sent[-1])
+        assert seen(merged.messages[-1]) == seen(sent[-1])
         assert merged.messages[: merged.kept] == stored[: merged.kept]
         assert (merged.outcome is CREATED) == (not stored)
         assert (merged.kept == len(stored)) == (merged.outcome is not REPLACED)

@@ -64,9 +64,13 @@ BODIES: dict[str, tuple[bytes, str | None]] = {
     "no role": (b'{"messages": [{"content": "x"}]}', "messages[0].role"),
     "content of the wrong type": (message(5), "messages[0].content"),
     "a part of the wrong type": (message(["hi"]), "messages[0].content[0]"),
-    "a part that is not there yet": (
-        message([{"type": "image_url", "image_url": {"url": "data:"}}]),
+    "a part that nobody hears": (
+        message([{"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}]),
         "messages[0].content[0].type",
+    ),
+    "a picture that is none": (
+        message([{"type": "image_url", "image_url": {"url": "data:"}}]),
+        "messages[0].content[0].image_url.url",
     ),
     "NUL": (message("a\0b"), "messages[0].content"),
     "half of a surrogate pair": (

@@ -76,7 +76,7 @@ async def test_signed_reasoning_is_sent_back_as_it_came(
 ) -> None:
     session = new_id()
     thinking = "think about it, then [[say done]]"
-    first = await server.ask(thinking, session_id=session, model=model)
+    first = await server.ask(thinking, session_id=session, model=model, reasoning_effort="low")
     reasoning = first.data["choices"][0]["message"]["reasoning_content"]
     if way == "replay":
         server.engine.release("local", session)

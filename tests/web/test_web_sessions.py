@@ -283,28 +283,6 @@ async def test_the_model_stays_until_another_is_named(server: Running) -> None:
     assert one == two != three == four
 
 
-SAMPLING = ("temperature", "top_p", "max_tokens", "stop_sequences")
-
-
-async def test_parameters_are_those_of_their_turn_alone(server: Running) -> None:
-    session = new_id()
-    await server.ask("hello")
-    plain = {name: server.upstream.requests[0].body.get(name) for name in SAMPLING}
-    server.upstream.clear()
-    for given, sent in (
-        ({"temperature": 0.3, "max_tokens": 70, "stop": ["X"]}, {"stop_sequences": ["X"]}),
-        ({}, {}),
-        ({"top_p": 0.5}, {}),
-        ({}, {}),
-        ({"max_tokens": 71}, {}),
-    ):
-        await server.ask("[[say fine]]", session_id=session, **given)
-        body = server.upstream.requests[-1].body
-        expected = {**plain, **{k: v for k, v in given.items() if k != "stop"}, **sent}
-        assert {name: body.get(name) for name in SAMPLING} == expected
-    assert len(set(server.processes())) == 1
-
-
 @pytest.mark.parametrize("stream", [False, True], ids=["document", "stream"])
 async def test_an_answer_cut_short_is_gone_on_with(server: Running, stream: bool) -> None:
     session = new_id()

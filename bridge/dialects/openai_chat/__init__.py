@@ -4,20 +4,16 @@ Source: the API reference of OpenAI and the types of the official ``openai`` pac
 """
 
 from bridge.dialects.openai_chat.decode import ChatRequest, decode
-from bridge.dialects.openai_chat.encode import (
-    ChunkEncoder,
-    render,
-    render_error,
-    render_messages,
-    render_usage,
-)
+from bridge.dialects.openai_chat.encode import ChunkEncoder, render, render_messages
+from bridge.dialects.openai_chat.examine import Examined, examine, field_of
 
 __all__ = [
     "ChatRequest",
     "ChunkEncoder",
+    "Examined",
     "decode",
+    "examine",
+    "field_of",
     "render",
-    "render_error",
     "render_messages",
-    "render_usage",
 ]

@@ -1,12 +1,13 @@
 """Events → ``chat.completion.chunk`` frames; a completion → one document; an error → its body."""
 
-import json
-from collections.abc import Iterable, Sequence
+import base64
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import define, field
 
 from bridge.core.conversation import (
+    Document,
     Image,
     LinkedImage,
     Message,
@@ -15,7 +16,6 @@ from bridge.core.conversation import (
     ToolCall,
     ToolResult,
 )
-from bridge.core.errors import BridgeError, Kind
 from bridge.core.events import (
     BlockEnded,
     BlockKind,
@@ -32,6 +32,8 @@ from bridge.core.events import (
     UsageReported,
 )
 from bridge.core.fold import Block, Completion
+from bridge.dialects.openai.frames import DONE, dumps, frame, render_error, render_usage
+from bridge.dialects.openai.media import PDF
 
 FINISH_REASONS = {
     FinishReason.STOP: "stop",
@@ -40,62 +42,6 @@ FINISH_REASONS = {
     FinishReason.TOOL_CALLS: "tool_calls",
     FinishReason.REFUSAL: "content_filter",
 }
-
-ERROR_TYPES = {
-    Kind.INVALID_REQUEST: "invalid_request_error",
-    Kind.AUTHENTICATION: "authentication_error",
-    Kind.PERMISSION: "permission_error",
-    Kind.NOT_FOUND: "invalid_request_error",
-    Kind.RATE_LIMIT: "rate_limit_error",
-    Kind.INTERNAL: "api_error",
-    Kind.UPSTREAM: "api_error",
-    Kind.UNAVAILABLE: "service_unavailable_error",
-    Kind.TIMEOUT: "timeout_error",
-}
-
-DONE = b"data: [DONE]\n\n"
-PING = b": ping\n\n"
-
-_LINE_ENDS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-
-
-def dumps(value: object) -> bytes:
-    """JSON as the wire wants it: compact UTF-8; half a surrogate pair becomes a question mark.
-
-    U+0085, U+2028 and U+2029 are escaped: some clients' line readers (httpx's) end a line there.
-    """
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    for end, escaped in _LINE_ENDS.items():
-        text = text.replace(end, escaped)
-    return text.encode(errors="replace")
-
-
-def frame(value: object) -> bytes:
-    """One server-sent event."""
-    return b"data: " + dumps(value) + b"\n\n"
-
-
-def render_error(error: BridgeError) -> dict[str, Any]:
-    """The body of an error, and the data of an error frame."""
-    return {
-        "error": {
-            "message": error.message,
-            "type": ERROR_TYPES[error.kind],
-            "param": error.param,
-            "code": error.code,
-        }
-    }
-
-
-def render_usage(usage: Usage) -> dict[str, Any]:
-    """Token counts in OpenAI's shape: cached tokens are part of the prompt's."""
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.output_tokens,
-        "total_tokens": usage.prompt_tokens + usage.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cache_read_tokens},
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-    }
 
 
 def render(
@@ -155,17 +101,17 @@ def render_messages(system: Sequence[str], messages: Sequence[Message]) -> list[
     """A conversation as ``messages`` of a request, the system prompt first.
 
     What :func:`bridge.dialects.openai_chat.decode` reads of it is the same conversation, without
-    the model's reasoning, which the request has no place for.
+    the model's reasoning. What stands beside results comes after them, in a message of its own.
     """
     rendered: list[dict[str, Any]] = [{"role": "system", "content": text} for text in system]
     for message in messages:
-        content = _content(part.text for part in message.parts if isinstance(part, Text))
+        content = _content([part for part in message.parts if isinstance(part, ResultPart)])
         calls = [part for part in message.parts if isinstance(part, ToolCall)]
         rendered += [
             {
                 "role": "tool",
                 "tool_call_id": part.call_id,
-                "content": _result(part.content),
+                "content": _content(part.content),
                 **({"is_error": True} if part.is_error else {}),
             }
             for part in message.parts
@@ -194,30 +140,33 @@ def render_messages(system: Sequence[str], messages: Sequence[Message]) -> list[
     return rendered
 
 
-def _result(content: Sequence[ResultPart]) -> str | list[dict[str, Any]]:
-    texts = [part.text for part in content if isinstance(part, Text)]
-    if len(texts) == len(content):
-        return _content(texts)
-    return [_result_part(part) for part in content]
+def _content(parts: Sequence[ResultPart]) -> str | list[dict[str, Any]]:
+    """A string; several texts stay apart, as the model was given them."""
+    texts = [part.text for part in parts if isinstance(part, Text)]
+    if len(parts) == len(texts) < 2:
+        return "".join(texts)
+    return [_part(part) for part in parts]
 
 
-def _result_part(part: ResultPart) -> dict[str, Any]:
+def _part(part: ResultPart) -> dict[str, Any]:
     match part:
         case Text():
             return {"type": "text", "text": part.text}
         case Image():
             url = f"data:{part.media_type};base64,{part.data}"
+            return {"type": "image_url", "image_url": {"url": url}}
         case LinkedImage():
-            url = part.url
-    return {"type": "image_url", "image_url": {"url": url}}
+            return {"type": "image_url", "image_url": {"url": part.url}}
+        case Document():
+            return {"type": "file", "file": _file(part)}
 
 
-def _content(texts: Iterable[str]) -> str | list[dict[str, Any]]:
-    """A string; several texts stay apart, as the model was given them."""
-    found = list(texts)
-    if len(found) > 1:
-        return [{"type": "text", "text": text} for text in found]
-    return "".join(found)
+def _file(document: Document) -> dict[str, str]:
+    data = document.data
+    if document.media_type != PDF:
+        data = base64.b64encode(data.encode()).decode()
+    titled = {"filename": document.title} if document.title else {}
+    return {"file_data": f"data:{document.media_type};base64,{data}", **titled}
 
 
 @define(kw_only=True)

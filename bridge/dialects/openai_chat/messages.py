@@ -1,44 +1,48 @@
 """``messages`` → the system prompt and the conversation."""
 
-import base64
-import re
 from collections.abc import Iterable
 from typing import assert_never
 
 from bridge.core.conversation import (
-    Image,
-    LinkedImage,
+    Document,
     Message,
     Part,
+    RedactedThinking,
     ResultPart,
     Role,
     Text,
+    Thinking,
     ToolCall,
     ToolResult,
 )
 from bridge.core.errors import InvalidRequest
 from bridge.core.mending import mended
+from bridge.dialects.openai.media import check_count, document, picture
+from bridge.dialects.openai.parameters import JsonObject
 from bridge.dialects.openai_chat.models import (
+    AssistantContent,
     AssistantMessage,
+    FileData,
+    FilePart,
     FunctionMessage,
     ImagePart,
-    JsonObject,
+    ImageUrl,
+    RedactedBlock,
     RefusalPart,
     SystemMessage,
     TextPart,
     TextParts,
+    ThinkingBlock,
     ToolContent,
     ToolMessage,
+    ToolPart,
+    ToolResultPart,
+    ToolUsePart,
+    UserContent,
     UserMessage,
     WireMessage,
-    check_sendable,
 )
-from bridge.dialects.wire import Fault, load_object
-
-_MEDIA_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")  # those of the Messages API
-_LISTED_TYPES = ", ".join(_MEDIA_TYPES)
-_LINK = re.compile(r"https://[^\s/]\S*")
-_DATA_URL = re.compile(r"data:([^,;]*);base64,(.*)", re.DOTALL)
+from bridge.dialects.wire import Fault, check_sendable, load_object
 
 
 def conversation(
@@ -52,6 +56,7 @@ def conversation(
         raise InvalidRequest(
             "'messages' is empty: send at least one message.", param="messages", code="empty_array"
         )
+    check_count(sum(map(_media, wire)), "messages")  # before any of them is looked at
     front = 0
     while front < len(wire) and isinstance(wire[front], SystemMessage):
         front += 1
@@ -60,7 +65,6 @@ def conversation(
         for message in wire[:front]
         if isinstance(message, SystemMessage)
         for text in _texts(message.content)
-        if text
     )
     reader = _Reader(continues=continues)
     messages = tuple(
@@ -86,6 +90,15 @@ def conversation(
     return system, messages
 
 
+def _media(wire: WireMessage) -> int:
+    """How many pictures and files it holds."""
+    content = wire.content if isinstance(wire, UserMessage | ToolMessage) else None
+    parts = list(content) if isinstance(content, tuple) else []
+    results = [part.content for part in parts if isinstance(part, ToolResultPart)]
+    inner = [piece for pieces in results if isinstance(pieces, tuple) for piece in pieces]
+    return sum(isinstance(part, ImagePart | FilePart) for part in (*parts, *inner))
+
+
 class _Reader:
     """Reads messages in their order; remembers the calls that still want a result."""
 
@@ -98,12 +111,13 @@ class _Reader:
     def read(self, wire: WireMessage, path: str) -> Message:
         if isinstance(wire, ToolMessage | FunctionMessage):
             return Message(role=Role.USER, parts=(self._result(wire, path),))
+        if isinstance(wire, UserMessage):
+            return Message(role=Role.USER, parts=self._user(wire.content, path))
         self.finish(path)
         match wire:
             case SystemMessage():
-                return Message(role=Role.SYSTEM, parts=_text_parts(wire.content))
-            case UserMessage():
-                return Message(role=Role.USER, parts=_text_parts(wire.content))
+                parts = tuple(part for text in _texts(wire.content) for part in _said(text))
+                return Message(role=Role.SYSTEM, parts=parts)
             case AssistantMessage():
                 return Message(role=Role.ASSISTANT, parts=self._assistant(wire, path))
             case _:
@@ -120,34 +134,89 @@ class _Reader:
                 code="missing_tool_result",
             )
 
+    def _user(self, content: UserContent | None, path: str) -> tuple[Part, ...]:
+        """Results first, as the Messages API wants them."""
+        if content is None or isinstance(content, str):
+            self.finish(path)
+            return _said(content)
+        places = [(f"{path}.content[{index}]", part) for index, part in enumerate(content)]
+        results = [
+            self._answer_to(part.tool_use_id, part, where, name="tool_use_id")
+            for where, part in places
+            if isinstance(part, ToolResultPart)
+        ]
+        if len(results) < len(places):
+            self.finish(path)
+        read = [
+            piece
+            for where, part in places
+            if not isinstance(part, ToolResultPart)
+            for piece in _piece(part, where)
+            if not isinstance(piece, Text) or piece.text.strip()
+        ]
+        return (*results, *read)
+
     def _assistant(self, wire: AssistantMessage, path: str) -> tuple[Part, ...]:
         self._continues = False
         self._answered.clear()
-        parts: list[Part] = list(_assistant_text(wire))
+        if wire.audio is not None:
+            raise InvalidRequest(
+                f"'{path}.audio': this server keeps no spoken answers. Send their words as "
+                "'content'.",
+                param=f"{path}.audio",
+                code="unsupported_parameter",
+            )
+        parts = list(self._content(wire.content, path))
+        if not any(isinstance(part, Thinking | RedactedThinking) for part in parts):
+            parts = [*_thoughts(wire.thinking_blocks or ()), *parts]  # or it would be there twice
+        parts += _said(wire.refusal)
         for index, call in enumerate(wire.tool_calls or ()):
             where = f"{path}.tool_calls[{index}]"
             arguments = _arguments(call.function.arguments, f"{where}.function.arguments")
-            if call.id in self._pending:
-                raise InvalidRequest(
-                    f"'{where}.id': the id {call.id[:100]!r} is used twice.",
-                    param=f"{where}.id",
-                    code="invalid_value",
-                )
-            self._pending[call.id] = call.function.name
-            parts.append(ToolCall(id=call.id, name=call.function.name, arguments=arguments))
+            parts.append(self._call(call.id, call.function.name, arguments, f"{where}.id"))
         if wire.function_call is not None:
             self._legacy += 1
             while (call_id := f"call_legacy_{self._legacy}") in self._pending:
                 self._legacy += 1
             arguments = _arguments(wire.function_call.arguments, f"{path}.function_call.arguments")
-            self._pending[call_id] = wire.function_call.name
-            parts.append(ToolCall(id=call_id, name=wire.function_call.name, arguments=arguments))
-        return tuple(parts)
+            parts.append(self._call(call_id, wire.function_call.name, arguments, path))
+        says = any(isinstance(part, Text | ToolCall) for part in parts)
+        return tuple(parts) if says else ()
+
+    def _content(self, content: AssistantContent | None, path: str) -> Iterable[Part]:
+        if content is None or isinstance(content, str):
+            yield from _said(content)
+            return
+        for index, part in enumerate(content):
+            match part:
+                case TextPart():
+                    yield from _said(part.text)
+                case RefusalPart():
+                    yield from _said(part.refusal)
+                case ToolUsePart():
+                    yield self._call(part.id, part.name, part.input, f"{path}.content[{index}].id")
+                case _:
+                    yield from _thoughts((part,))
+
+    def _call(self, call_id: str, name: str, arguments: JsonObject, where: str) -> ToolCall:
+        if call_id in self._pending:
+            raise InvalidRequest(
+                f"'{where}': the id {call_id[:100]!r} is used twice.",
+                param=where,
+                code="invalid_value",
+            )
+        self._pending[call_id] = name
+        return ToolCall(id=call_id, name=name, arguments=arguments)
 
     def _result(self, wire: ToolMessage | FunctionMessage, path: str) -> ToolResult:
         if isinstance(wire, FunctionMessage):
             return self._function_result(wire, path)
-        call_id, where = wire.tool_call_id, f"{path}.tool_call_id"
+        return self._answer_to(wire.tool_call_id, wire, path, name="tool_call_id")
+
+    def _answer_to(
+        self, call_id: str, wire: ToolMessage | ToolResultPart, path: str, *, name: str
+    ) -> ToolResult:
+        where = f"{path}.{name}"
         if call_id in self._answered:
             raise InvalidRequest(
                 f"'{where}': {call_id[:100]!r} has a result already. Every call takes one.",
@@ -160,7 +229,7 @@ class _Reader:
         self._answer(call_id)
         return ToolResult(
             call_id=call_id,
-            content=tuple(_result_parts(wire.content, f"{path}.content")),
+            content=tuple(_result_content(wire.content, f"{path}.content")),
             is_error=bool(wire.is_error),
         )
 
@@ -187,56 +256,61 @@ def _no_call(named: str, where: str) -> InvalidRequest:
     )
 
 
-def _texts(content: TextParts) -> tuple[str, ...]:
-    return (content,) if isinstance(content, str) else tuple(part.text for part in content)
+def _texts(content: TextParts | None) -> tuple[str, ...]:
+    if content is None or isinstance(content, str):
+        return (content,) if content else ()
+    return tuple(part.text for part in content if part.text)
 
 
-def _text_parts(content: TextParts) -> tuple[Text, ...]:
-    """The texts that say something: the Messages API refuses empty blocks."""
-    return tuple(Text(text=text) for text in _texts(content) if text.strip())
+def _said(text: str | None) -> tuple[Text, ...]:
+    """The text, if it says something: the Messages API refuses empty blocks."""
+    return (Text(text=text),) if text and text.strip() else ()
 
 
-def _assistant_text(wire: AssistantMessage) -> Iterable[Text]:
-    content = wire.content or ()
-    if isinstance(content, str):
-        texts = [content]
-    else:
-        texts = [part.refusal if isinstance(part, RefusalPart) else part.text for part in content]
-    if wire.refusal:
-        texts.append(wire.refusal)
-    return [Text(text=text) for text in texts if text.strip()]
-
-
-def _result_parts(content: ToolContent, path: str) -> Iterable[ResultPart]:
-    if isinstance(content, str):
+def _result_content(content: ToolContent | None, path: str) -> Iterable[ResultPart]:
+    if content is None or isinstance(content, str):
         content = (TextPart(text=content),)
     for index, part in enumerate(content):
-        if isinstance(part, ImagePart):
-            yield _image(part.image_url.url, f"{path}[{index}].image_url.url")
-        elif part.text:
-            yield Text(text=part.text)
+        yield from _piece(part, f"{path}[{index}]")
 
 
-def _image(url: str, path: str) -> Image | LinkedImage:
-    if _LINK.fullmatch(url):
-        return LinkedImage(url=url)
-    found = _DATA_URL.fullmatch(url)
-    if found is None:
-        problem = "must begin with https://, or be a data: URL such as data:image/png;base64,…"
-    elif (media_type := found[1].lower()) not in _MEDIA_TYPES:
-        problem = f"is of the type {media_type[:100]!r}, but must be one of {_LISTED_TYPES}."
-    elif not _is_base64(found[2]):
-        problem = "must hold a picture in base64 after the comma, and nothing else."
-    else:
-        return Image(media_type=media_type, data=found[2])
-    raise InvalidRequest(f"'{path}' {problem}", param=path, code="invalid_value")
+def _piece(part: ToolPart, path: str) -> Iterable[ResultPart]:
+    """What a part holds to be read: a text, a picture or a file."""
+    match part:
+        case TextPart():
+            if part.text:
+                yield Text(text=part.text)
+        case ImagePart(image_url=ImageUrl(url=url)):
+            yield picture(url, f"{path}.image_url.url")
+        case ImagePart(image_url=str(url)):
+            yield picture(url, f"{path}.image_url")
+        case FilePart():
+            yield _file(part.file, f"{path}.file")
 
 
-def _is_base64(text: str) -> bool:
-    try:
-        return bool(base64.b64decode(text, validate=True))
-    except ValueError:
-        return False
+def _file(file: FileData, path: str) -> Document:
+    if file.file_id is not None:
+        raise InvalidRequest(
+            f"'{path}.file_id': this server keeps no files. Send the file itself as 'file_data', "
+            "a data: URL in base64.",
+            param=f"{path}.file_id",
+            code="unsupported_parameter",
+        )
+    if file.file_data is None:
+        raise InvalidRequest(
+            f"'{path}.file_data' is missing.",
+            param=f"{path}.file_data",
+            code="missing_required_parameter",
+        )
+    return document(file.file_data, file.filename, f"{path}.file_data")
+
+
+def _thoughts(blocks: Iterable[object]) -> Iterable[Part]:
+    for block in blocks:
+        if isinstance(block, ThinkingBlock):
+            yield Thinking(text=block.thinking, signature=block.signature)
+        elif isinstance(block, RedactedBlock):
+            yield RedactedThinking(data=block.data)
 
 
 def _arguments(text: str, path: str) -> JsonObject:

@@ -1,23 +1,32 @@
 """The request on the wire, as attrs classes, and what becomes of each of its fields."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 from cattrs import Converter
 
-from bridge.dialects.wire import Fault, hardened_converter, mistyped, tagged
-
-JsonObject = dict[str, Any]
-"""Any JSON object that can be sent on: see :func:`check_sendable`."""
+from bridge.dialects.openai.parameters import (
+    AsksNothing,
+    JsonObject,
+    Policy,
+    WireParameters,
+    WireThinking,
+)
+from bridge.dialects.wire import (
+    check_sendable,
+    hardened_converter,
+    mistyped,
+    string_or,
+    tagged,
+)
 
 
 @frozen(kw_only=True)
 class TextPart:
     """``{"type": "text", "text": …}``"""
 
-    text: str
+    text: str | None
 
 
 @frozen(kw_only=True)
@@ -36,16 +45,70 @@ class ImageUrl:
 
 @frozen(kw_only=True)
 class ImagePart:
-    """``{"type": "image_url", "image_url": {"url": …}}``, in a tool's message."""
+    """``{"type": "image_url", "image_url": {"url": …}}``; some clients send the URL alone."""
 
-    image_url: ImageUrl
+    image_url: str | ImageUrl
+
+
+@frozen(kw_only=True)
+class FileData:
+    """A file as a data URL; ``file_id`` would be one that was sent to the server before."""
+
+    file_data: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+
+
+@frozen(kw_only=True)
+class FilePart:
+    """``{"type": "file", "file": {"file_data": …, "filename": …}}``"""
+
+    file: FileData
 
 
 TextParts = str | tuple[TextPart, ...]
-AssistantPart = TextPart | RefusalPart
-AssistantContent = str | tuple[AssistantPart, ...]
-ToolPart = TextPart | ImagePart
+ToolPart = TextPart | ImagePart | FilePart
 ToolContent = str | tuple[ToolPart, ...]
+
+
+@frozen(kw_only=True)
+class ToolUsePart:
+    """Anthropic's own form of a call, which Zed puts into an assistant's content."""
+
+    id: str
+    name: str
+    input: JsonObject
+
+
+@frozen(kw_only=True)
+class ToolResultPart:
+    """Anthropic's own form of a result, in a user's content."""
+
+    tool_use_id: str
+    content: ToolContent | None = None
+    is_error: bool | None = None
+
+
+@frozen(kw_only=True)
+class ThinkingBlock:
+    """Anthropic's own form of reasoning, which the model's side wants back as it came."""
+
+    thinking: str
+    signature: str
+
+
+@frozen(kw_only=True)
+class RedactedBlock:
+    """The same, where only the model's side can read it."""
+
+    data: str
+
+
+ThoughtPart = ThinkingBlock | RedactedBlock
+UserPart = TextPart | ImagePart | FilePart | ToolResultPart
+UserContent = str | tuple[UserPart, ...]
+AssistantPart = TextPart | RefusalPart | ToolUsePart | ThinkingBlock | RedactedBlock
+AssistantContent = str | tuple[AssistantPart, ...]
 
 
 @frozen(kw_only=True)
@@ -69,27 +132,29 @@ class WireToolCall:
 class SystemMessage:
     """Roles ``system`` and ``developer``."""
 
-    content: TextParts
-    name: str | None = None
+    content: TextParts | None
 
 
 @frozen(kw_only=True)
 class UserMessage:
     """Role ``user``."""
 
-    content: TextParts
-    name: str | None = None
+    content: UserContent | None
 
 
 @frozen(kw_only=True)
 class AssistantMessage:
-    """Role ``assistant``: words, calls, a refusal, or several of them."""
+    """Role ``assistant``: words, calls, a refusal, or several of them.
+
+    ``thinking_blocks`` is LiteLLM's place for the reasoning of Claude models.
+    """
 
     content: AssistantContent | None = None
     refusal: str | None = None
     tool_calls: tuple[WireToolCall, ...] | None = None
     function_call: FunctionCall | None = None
-    name: str | None = None
+    audio: JsonObject | None = None
+    thinking_blocks: tuple[ThoughtPart, ...] | None = None
 
 
 @frozen(kw_only=True)
@@ -97,7 +162,7 @@ class ToolMessage:
     """Role ``tool``: what the call gave back; ``is_error`` is no field of OpenAI's."""
 
     tool_call_id: str
-    content: ToolContent
+    content: ToolContent | None
     is_error: bool | None = None
 
 
@@ -203,76 +268,54 @@ WireFormat = TextFormat | JsonObjectFormat | JsonSchemaFormat
 
 
 @frozen(kw_only=True)
-class StreamOptions:
-    """What comes with a stream."""
-
-    include_usage: bool | None = None
-
-
-@frozen(kw_only=True)
-class WireRequest:
-    """The fields that are honoured. All others: :data:`NEUTRAL` and :data:`IGNORED`."""
+class WireRequest(WireParameters):
+    """The fields that are honoured. All others: :data:`POLICY`."""
 
     messages: tuple[WireMessage, ...]
-    model: str | None = None
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
     max_completion_tokens: int | None = None
-    stop: str | tuple[str, ...] | None = field(default=None)
+    reasoning_effort: str | None = None
+    thinking: WireThinking | None = None
     tools: tuple[WireTool, ...] | None = None
     tool_choice: WireChoice | None = None
     parallel_tool_calls: bool | None = None
     functions: tuple[WireFunction, ...] | None = None
     function_call: OlderChoice | None = None
     response_format: WireFormat | None = None
-    session_id: str | None = None
 
 
-def _one_of(*values: object) -> Callable[[object], bool]:
-    return lambda value: any(value == v and type(value) is type(v) for v in values)
-
-
-def _empty(value: object) -> bool:
-    return value in ([], {}, "")
-
-
-def _zero(value: object) -> bool:
-    return value == 0 and not isinstance(value, bool)
-
-
-NEUTRAL: Mapping[str, Callable[[object], bool]] = {
-    "n": _one_of(1),
-    "logprobs": _one_of(False),
-    "top_logprobs": _one_of(0),
-    "logit_bias": _empty,
-    "modalities": lambda value: value == ["text"],
-    "audio": _empty,
-    "prediction": _empty,
-    "web_search_options": lambda _: False,
-    "reasoning_effort": lambda _: False,
-    "enable_tools": _one_of(False),
-}
-"""Fields that would change the answer and can't be honoured (some: not yet). They are accepted
-where they ask for nothing (null, or the value here) and refused by name otherwise."""
-
-IGNORED: Mapping[str, Callable[[object], bool]] = {
-    "seed": lambda _: False,
-    "presence_penalty": _zero,
-    "frequency_penalty": _zero,
-    "user": lambda _: False,
-    "metadata": _empty,
-    "store": _one_of(False),
-    "service_tier": _one_of("auto", "default"),
-    "prompt_cache_key": lambda _: False,
-    "prompt_cache_retention": lambda _: False,
-    "safety_identifier": lambda _: False,
-    "verbosity": _one_of("medium"),
-}
-"""Fields without an effect here. Like unknown ones they are named in the ``x-bridge-ignored``
-header, unless they ask for nothing (null, or the value here)."""
+POLICY = Policy(
+    refused={
+        "n": AsksNothing((1,)),
+        "logprobs": AsksNothing((False,)),
+        "top_logprobs": AsksNothing((0,)),
+        "logit_bias": AsksNothing(({},)),
+        "modalities": AsksNothing((["text"],)),
+        "audio": AsksNothing(({},)),
+        "prediction": AsksNothing(({},)),
+        "moderation": AsksNothing(),
+        "web_search_options": AsksNothing(),
+        "enable_tools": AsksNothing((False,)),
+    },
+    ignored={
+        "seed": AsksNothing(),
+        "presence_penalty": AsksNothing((0,)),
+        "frequency_penalty": AsksNothing((0,)),
+        "user": AsksNothing(),
+        "metadata": AsksNothing(({},)),
+        "store": AsksNothing((False,)),
+        "service_tier": AsksNothing(("auto", "default")),
+        "prompt_cache_key": AsksNothing(),
+        "prompt_cache_options": AsksNothing(({},)),
+        "prompt_cache_retention": AsksNothing(),
+        "safety_identifier": AsksNothing(),
+        "verbosity": AsksNothing(("medium",)),
+        "stream_options.include_obfuscation": AsksNothing((False,)),
+        "messages[].name": AsksNothing(("",)),
+        "messages[].annotations": AsksNothing(([],)),
+        "messages[].content[].image_url.detail": AsksNothing(("auto",)),
+    },
+)
+"""What becomes of the fields that are not honoured."""
 
 
 def converter() -> Converter:
@@ -280,21 +323,23 @@ def converter() -> Converter:
     made = hardened_converter()
     made.register_structure_hook_func(lambda t: t == JsonObject, _json_object)
     tagged(made, WireMessage, "role", ROLES, "There is no such role")
-    tagged(
-        made,
-        AssistantPart,
-        "type",
-        {"text": TextPart, "refusal": RefusalPart},
-        "An assistant message can't hold such a part",
-    )
-    tagged(
-        made,
-        ToolPart,
-        "type",
-        {"text": TextPart, "image_url": ImagePart},
-        "A tool message can't hold such a part",
-        code="unsupported_parameter",
-    )
+    read = {"text": TextPart, "image_url": ImagePart, "file": FilePart}
+    thought = {"thinking": ThinkingBlock, "redacted_thinking": RedactedBlock}
+    said = {"text": TextPart, "refusal": RefusalPart, "tool_use": ToolUsePart, **thought}
+    for union, whose, parts in (
+        (UserPart, "A user's", {**read, "tool_result": ToolResultPart}),
+        (AssistantPart, "An assistant's", said),
+        (ToolPart, "A tool's", read),
+        (ThoughtPart, "An assistant's", thought),
+    ):
+        tagged(
+            made,
+            union,
+            "type",
+            parts,
+            f"{whose} message can't hold such a part",
+            code="unsupported_parameter",
+        )
     tagged(
         made,
         ObjectChoice,
@@ -310,31 +355,19 @@ def converter() -> Converter:
         {"text": TextFormat, "json_object": JsonObjectFormat, "json_schema": JsonSchemaFormat},
         "There is no such format",
     )
-    _tagged_alone(made, TextPart, "text", "This version can't take such a part yet")
+    _tagged_alone(made, TextPart, "text", "Such a message can hold text alone")
     _tagged_alone(made, WireTool, "function", "This server takes no such tool")
     _tagged_alone(made, FunctionChoice, "function", "This server takes no such tool")
-    parts = "an array of content parts"
-    _string_or(made, TextParts, list, tuple[TextPart, ...], parts)
-    _string_or(made, AssistantContent, list, tuple[AssistantPart, ...], parts)
-    _string_or(made, ToolContent, list, tuple[ToolPart, ...], parts)
-    _string_or(made, str | tuple[str, ...], list, tuple[str, ...], "an array of strings")
-    _string_or(made, WireChoice, dict, ObjectChoice, "an object")
-    _string_or(made, OlderChoice, dict, NamedFunction, "an object")
+    in_parts = "an array of content parts"
+    string_or(made, TextParts, list, tuple[TextPart, ...], in_parts)
+    string_or(made, UserContent, list, tuple[UserPart, ...], in_parts)
+    string_or(made, AssistantContent, list, tuple[AssistantPart, ...], in_parts)
+    string_or(made, ToolContent, list, tuple[ToolPart, ...], in_parts)
+    string_or(made, str | ImageUrl, dict, ImageUrl, "an object")
+    string_or(made, str | tuple[str, ...], list, tuple[str, ...], "an array of strings")
+    string_or(made, WireChoice, dict, ObjectChoice, "an object")
+    string_or(made, OlderChoice, dict, NamedFunction, "an object")
     return made
-
-
-def check_sendable(value: JsonObject) -> JsonObject:
-    """JSON that can be sent on, which not all can that Python reads.
-
-    Raises :class:`bridge.dialects.wire.Fault`.
-    """
-    try:
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    except ValueError:
-        raise Fault(
-            "It holds a number that is too large, or half of a surrogate pair.", "invalid_value"
-        ) from None
-    return value
 
 
 def _json_object(value: Any, _: object) -> JsonObject:
@@ -347,16 +380,3 @@ def _tagged_alone(made: Converter, cls: type, tag: str, unknown: str) -> None:
     """Teach the converter a class that needs its ``type``, though no other has its place."""
     plain = type(cls.__name__, (cls,), {})  # without the hook that looks at the tag
     tagged(made, cls, "type", {tag: plain}, unknown, code="unsupported_parameter")
-
-
-def _string_or(made: Converter, union: Any, kind: type, other: Any, expected: str) -> None:
-    """Teach the converter a union of a string and what JSON writes as ``kind``."""
-
-    def structure(value: Any, _: object) -> Any:
-        if isinstance(value, str):
-            return made.structure(value, str)
-        if isinstance(value, kind):
-            return made.structure(value, other)
-        mistyped(f"a string or {expected}", value)
-
-    made.register_structure_hook_func(lambda t: t == union, structure)

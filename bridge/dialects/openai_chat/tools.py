@@ -9,11 +9,11 @@ from bridge.core.conversation import JsonOutput, Tool, ToolChoice
 from bridge.core.errors import InvalidRequest
 from bridge.core.rules import check_tool_choice
 from bridge.core.schema import schema_fault
+from bridge.dialects.openai.parameters import JsonObject
 from bridge.dialects.openai_chat.models import (
     AllowedChoice,
     FunctionChoice,
     FunctionMessage,
-    JsonObject,
     JsonSchemaFormat,
     OlderChoice,
     TextFormat,

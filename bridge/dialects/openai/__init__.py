@@ -1,0 +1,1 @@
+"""What OpenAI's endpoints have in common: parameters, frames, errors, usage, media."""

@@ -1,0 +1,68 @@
+"""Server-sent events, errors and token counts, as OpenAI's endpoints write them."""
+
+import json
+from typing import Any
+
+from bridge.core.errors import BridgeError, Kind
+from bridge.core.events import Usage
+
+ERROR_TYPES = {
+    Kind.INVALID_REQUEST: "invalid_request_error",
+    Kind.AUTHENTICATION: "authentication_error",
+    Kind.PERMISSION: "permission_error",
+    Kind.NOT_FOUND: "invalid_request_error",
+    Kind.RATE_LIMIT: "rate_limit_error",
+    Kind.INTERNAL: "api_error",
+    Kind.UPSTREAM: "api_error",
+    Kind.UNAVAILABLE: "service_unavailable_error",
+    Kind.TIMEOUT: "timeout_error",
+}
+
+DONE = b"data: [DONE]\n\n"
+PING = b": ping\n\n"
+
+_LINE_ENDS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def dumps(value: object) -> bytes:
+    """JSON as the wire wants it: compact UTF-8; half a surrogate pair becomes a question mark.
+
+    U+0085, U+2028 and U+2029 are escaped: some clients' line readers (httpx's) end a line there.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    for end, escaped in _LINE_ENDS.items():
+        text = text.replace(end, escaped)
+    return text.encode(errors="replace")
+
+
+def frame(value: object) -> bytes:
+    """One server-sent event."""
+    return b"data: " + dumps(value) + b"\n\n"
+
+
+def render_error(error: BridgeError) -> dict[str, Any]:
+    """The body of an error, and the data of an error frame."""
+    return {
+        "error": {
+            "message": error.message,
+            "type": ERROR_TYPES[error.kind],
+            "param": error.param,
+            "code": error.code,
+        }
+    }
+
+
+def render_usage(usage: Usage) -> dict[str, Any]:
+    """Token counts in OpenAI's shape: cached tokens are part of the prompt's.
+
+    Those of the reasoning are left out where nobody tells them.
+    """
+    thought = usage.reasoning_tokens
+    told = {} if thought is None else {"reasoning_tokens": thought}
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.prompt_tokens + usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cache_read_tokens},
+        **({"completion_tokens_details": told} if told else {}),
+    }
