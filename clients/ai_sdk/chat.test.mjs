@@ -114,10 +114,11 @@ for (const [name, chat] of PROVIDERS) {
 test("reasoning is told apart", async () => {
   const [, chat] = PROVIDERS[1];
   const prompt = "Please think, then [[say done]]";
-  const whole = await generateText({ model: chat("gpt-4o"), prompt });
+  const providerOptions = { bridge: { reasoningEffort: "medium" } };
+  const whole = await generateText({ model: chat("gpt-4o"), prompt, providerOptions });
   assert.equal(whole.text, "done");
   assert.match(whole.reasoningText, /The user said/);
-  const streamed = streamText({ model: chat("gpt-4o"), prompt });
+  const streamed = streamText({ model: chat("gpt-4o"), prompt, providerOptions });
   assert.equal(await streamed.text, "done");
   assert.match(await streamed.reasoningText, /The user said/);
 });

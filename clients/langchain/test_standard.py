@@ -1,6 +1,5 @@
 """LangChain's own standard tests of a chat model, for ``ChatOpenAI`` on the bridge."""
 
-import base64
 import os
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -13,11 +12,9 @@ from langchain_openai import ChatOpenAI
 from langchain_tests.integration_tests import ChatModelIntegrationTests, chat_models
 from langchain_tests.unit_tests import ChatModelUnitTests
 from langchain_tests.unit_tests.chat_models import ChatModelTests
+from media import PDF, PNG
 
 NOWHERE = "http://127.0.0.1:9/v1"
-PICTURE = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
 
 
 class TestUnit(ChatModelUnitTests):
@@ -81,7 +78,23 @@ class Bridge:
         return True
 
     @property
+    def supports_image_inputs(self) -> bool:
+        return True
+
+    @property
+    def supports_image_urls(self) -> bool:
+        return True
+
+    @property
     def supports_image_tool_message(self) -> bool:
+        return True
+
+    @property
+    def supports_pdf_inputs(self) -> bool:
+        return True
+
+    @property
+    def supports_pdf_tool_message(self) -> bool:
         return True
 
     @property
@@ -93,10 +106,11 @@ class Bridge:
         return self._ask(self.model_name, "Hello", stream=stream)
 
     def invoke_with_reasoning_output(self, *, stream: bool = False) -> AIMessage:
-        return self._ask("gpt-4o", "Hello, think first", stream=stream)
+        effort = {"reasoning_effort": "high"}
+        return self._ask("gpt-4o", "Hello, think first", stream=stream, **effort)
 
-    def _ask(self, model: str, text: str, *, stream: bool) -> AIMessage:
-        asked = self.chat_model_class(**{**self.chat_model_params, "model": model})
+    def _ask(self, model: str, text: str, *, stream: bool, **more: Any) -> AIMessage:
+        asked = self.chat_model_class(**{**self.chat_model_params, "model": model, **more})
         if not stream:
             return asked.invoke(text)
         whole = None
@@ -105,10 +119,13 @@ class Bridge:
         return whole
 
     @pytest.fixture(autouse=True)
-    def _pictures_from_here(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The suite would fetch its picture from the web."""
-        here = SimpleNamespace(get=lambda *_, **__: SimpleNamespace(content=PICTURE))
-        monkeypatch.setattr(chat_models, "httpx", here)
+    def _files_from_here(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The suite would fetch its picture and its PDF from the web."""
+
+        def get(url: str, **_: object) -> SimpleNamespace:
+            return SimpleNamespace(content=PDF if url.endswith(".pdf") else PNG)
+
+        monkeypatch.setattr(chat_models, "httpx", SimpleNamespace(get=get))
 
 
 class TestSonnet45(Bridge, ChatModelIntegrationTests):

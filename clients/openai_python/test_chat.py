@@ -152,7 +152,9 @@ def test_a_refusal(client: openai.OpenAI) -> None:
 def test_reasoning_is_told_apart(client: openai.OpenAI) -> None:
     message = (
         client.chat.completions.create(
-            model="gpt-4o", messages=[user("Please think, then [[say done]]")]
+            model="gpt-4o",
+            messages=[user("Please think, then [[say done]]")],
+            reasoning_effort="medium",
         )
         .choices[0]
         .message

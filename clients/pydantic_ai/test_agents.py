@@ -9,7 +9,7 @@ import pytest
 from pydantic_ai import Agent, ModelRetry, RunContext
 from pydantic_ai.exceptions import ModelHTTPError, UsageLimitExceeded
 from pydantic_ai.messages import ModelResponse, ThinkingPart, ToolCallPart, ToolReturnPart
-from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.models.openai import OpenAIChatModel, OpenAIChatModelSettings
 from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 from pydantic_ai.usage import UsageLimits
 
@@ -73,7 +73,9 @@ async def test_a_session(chat_model: Named) -> None:
 
 
 async def test_reasoning(chat_model: Named) -> None:
-    result = await Agent(chat_model("gpt-4o")).run("Please think, then [[say done]]")
+    settings = OpenAIChatModelSettings(openai_reasoning_effort="medium")
+    agent = Agent(chat_model("gpt-4o"), model_settings=settings)
+    result = await agent.run("Please think, then [[say done]]")
     assert result.output == "done"
     (thought,) = [
         part

@@ -20,11 +20,12 @@ _SILENT = {
     "DO_NOT_TRACK": "1",
     "LANGCHAIN_TRACING_V2": "false",
     "LANGSMITH_TRACING": "false",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "NEXT_TELEMETRY_DISABLED": "1",
     "OPENAI_AGENTS_DISABLE_TRACING": "1",
     "OTEL_SDK_DISABLED": "true",
 }
-"""Nobody is told of the tests."""
+"""Nobody is told of the tests, nor asked for a list of prices."""
 
 
 def install(suite: Suite) -> Outcome:

@@ -60,6 +60,15 @@ SUITES = (
     ),
     Suite(name="instructor", folder="instructor", needs="requirements.txt", shows=("instructor",)),
     Suite(
+        name="llama_index",
+        folder="llama_index",
+        needs="requirements.txt",
+        shows=("llama-index-llms-openai-like", "llama-index-core"),
+    ),
+    Suite(name="litellm", folder="litellm", needs="requirements.txt", shows=("litellm",)),
+    Suite(name="llm", folder="llm", needs="requirements.txt", shows=("llm",)),
+    Suite(name="aider", folder="aider", needs="requirements.txt", shows=("aider-chat",)),
+    Suite(
         name="ai_sdk",
         folder="ai_sdk",
         needs="package.json",

@@ -1,6 +1,7 @@
 """Keeps a suite's Python on this machine: any other address is refused and noted.
 
-A pytest plugin; it works from its import on.
+A pytest plugin; it works from its import on. The programs that tests start get it from
+``sitecustomize.py``.
 """
 
 import ipaddress
