@@ -25,17 +25,13 @@ from bridge.claude.places import Places
 from bridge.claude.pool import Pool
 from bridge.claude.preview import Preview, preview_of
 from bridge.claude.process import CliProcess, is_last
-from bridge.claude.recall import Recall, Recalled
+from bridge.claude.recall import Recall
 from bridge.claude.translate import RetryPolicy
 from bridge.core.conversation import Turn
 from bridge.core.errors import BridgeError, NotLoggedIn, ProcessLost, ShuttingDown, TurnTimeout
 from bridge.core.events import Event, TurnFailed, TurnFinished, TurnStarted
-from bridge.core.rules import media_of
 
 log = logging.getLogger(__name__)
-
-MANY = 500
-"""From so many messages on a conversation is looked through beside the loop."""
 
 FLOOR = 1
 """How many ready processes are left when nobody has come for a while."""
@@ -191,7 +187,8 @@ class Engine:
         try:
             async with asyncio.timeout_at(deadline):
                 model = await self._model(turn)
-                recalled = await self._recalled(turn)
+                nameless = turn.session is None and self.match and not turn.ends
+                recalled = await self.recall.recalled(turn) if nameless else None
                 await self.places.enter(turn.owner)
         except TimeoutError:
             yield TurnFailed(error=self._too_long("no place was free"))
@@ -211,14 +208,6 @@ class Engine:
         finally:
             self._last_turn = self.clock()
             self.places.leave()
-
-    async def _recalled(self, turn: Turn) -> Recalled | None:
-        """The turn with the reasoning that its client could not send; None where none is kept."""
-        if turn.session is not None or turn.ends or not self.match:
-            return None
-        if media_of(turn.messages) or len(turn.messages) > MANY:
-            return await asyncio.to_thread(self.recall.restored, turn)
-        return self.recall.restored(turn)
 
     async def preview(self, turn: Turn) -> Preview:
         """What would become of a turn. Raises :class:`BridgeError` where it could not be run."""

@@ -5,6 +5,7 @@ the calls. The model's side wants its reasoning back as it was, and counts a pro
 another one, so answers with reasoning are remembered for a while and put in their place again.
 """
 
+import asyncio
 import hashlib
 import json
 from collections import OrderedDict
@@ -24,10 +25,12 @@ from bridge.core.conversation import (
     ToolResult,
     Turn,
 )
+from bridge.core.rules import media_of
 from bridge.core.visible import seen
 
 KEPT_SECONDS = 3_600.0
 MAX_BYTES = 16 * 2**20
+MANY = 500  # messages, from which on it takes a while to look through them
 _ANSWER_BYTES = 1_000  # what an answer takes beside its words
 
 
@@ -66,6 +69,12 @@ class Recall:
 
     def __len__(self) -> int:
         return len(self._answers)
+
+    async def recalled(self, turn: Turn) -> Recalled:
+        """The same as :meth:`restored`, for large conversations beside the loop."""
+        if len(turn.messages) > MANY or media_of(turn.messages):
+            return await asyncio.to_thread(self.restored, turn)
+        return self.restored(turn)
 
     def restored(self, turn: Turn) -> Recalled:
         """The turn, each answer in its history as it was given. Changes nothing here."""

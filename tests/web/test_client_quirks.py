@@ -509,3 +509,15 @@ def _shown() -> Mapping[tuple[int, str], bytes]:
         for process in (mine, *mine.children(recursive=True))
         for name in ("cmdline", "environ")
     }
+
+
+async def test_the_log_tells_of_an_ignored_field_once(
+    server: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    fields = {f"odd_{new_id()}".replace("-", "_"): 1, "seed": None}
+    with caplog.at_level("INFO", logger="bridge.web.turns"):
+        for _ in range(3):
+            await server.ask("hi", max_tokens=0, **fields)  # refused: nobody need wait
+            await server.ask("[[say hi]]", **fields)
+    (name, _) = fields
+    assert [name in line for line in caplog.messages if "no effect" in line] == [True]
