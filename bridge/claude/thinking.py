@@ -49,16 +49,14 @@ def asked_of(reasoning: Reasoning, max_tokens: int | None, abilities: Abilities)
     is, and refused by the API if the model does not take it.
     """
     effort, thought = reasoning.effort, reasoning.thought
-    if effort is None and thought is None:
-        return ThinkingFields(fields={})
-    asked = None if effort is None else _by_effort(effort, max_tokens, abilities)
+    asked = ThinkingFields(fields={})
+    if effort is not None:
+        asked = _by_effort(effort, max_tokens, abilities)
     if thought is None:
-        assert asked is not None  # noqa: S101 - one of the two is there
         return asked
-    fields = {**(asked.fields if asked else {}), "thinking": _in_terms_of_the_api(thought)}
     return ThinkingFields(
-        fields=fields,
-        changed=asked.changed if asked and "output_config" in fields else _unused(effort),
+        fields={**asked.fields, "thinking": _in_terms_of_the_api(thought)},
+        changed=asked.changed if "output_config" in asked.fields else _unused(effort),
         has_budget=thought.mode is ThinkingMode.ENABLED,
     )
 
