@@ -4,7 +4,15 @@ import json
 from typing import Any
 
 from bridge.core.errors import BridgeError, Kind
-from bridge.core.events import Usage
+from bridge.core.events import FinishReason, Usage
+
+FINISH_REASONS = {
+    FinishReason.STOP: "stop",
+    FinishReason.STOP_SEQUENCE: "stop",
+    FinishReason.LENGTH: "length",
+    FinishReason.TOOL_CALLS: "tool_calls",
+    FinishReason.REFUSAL: "content_filter",
+}
 
 ERROR_TYPES = {
     Kind.INVALID_REQUEST: "invalid_request_error",

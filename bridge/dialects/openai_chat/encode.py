@@ -32,16 +32,15 @@ from bridge.core.events import (
     UsageReported,
 )
 from bridge.core.fold import Block, Completion
-from bridge.dialects.openai.frames import DONE, dumps, frame, render_error, render_usage
+from bridge.dialects.openai.frames import (
+    DONE,
+    FINISH_REASONS,
+    dumps,
+    frame,
+    render_error,
+    render_usage,
+)
 from bridge.dialects.openai.media import PDF
-
-FINISH_REASONS = {
-    FinishReason.STOP: "stop",
-    FinishReason.STOP_SEQUENCE: "stop",
-    FinishReason.LENGTH: "length",
-    FinishReason.TOOL_CALLS: "tool_calls",
-    FinishReason.REFUSAL: "content_filter",
-}
 
 
 def render(

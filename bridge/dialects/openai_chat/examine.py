@@ -25,7 +25,8 @@ _HANGS_ON = {"tools": ("tool_choice",), "functions": ("function_call",)}
 class Examined:
     """The fields that were ``sent``, and what was found of them.
 
-    ``asked`` is the request without what is ``refused``; ``None`` if nothing can be asked then.
+    ``asked`` is the request without what is ``refused``, a stand-in for messages that are; ``None``
+    if nothing can be asked then.
     ``neutral`` are the fields that ask for nothing, ``undecided`` those that hang on refused ones.
     """
 

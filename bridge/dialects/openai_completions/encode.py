@@ -18,15 +18,10 @@ from bridge.core.events import (
 )
 from bridge.core.fold import Completion
 from bridge.dialects.openai.frames import DONE, frame, render_error, render_usage
+from bridge.dialects.openai.frames import FINISH_REASONS as CHAT_REASONS
 from bridge.dialects.openai_completions.decode import CompletionRequest
 
-FINISH_REASONS = {
-    FinishReason.STOP: "stop",
-    FinishReason.STOP_SEQUENCE: "stop",
-    FinishReason.LENGTH: "length",
-    FinishReason.TOOL_CALLS: "stop",
-    FinishReason.REFUSAL: "content_filter",
-}
+FINISH_REASONS = {**CHAT_REASONS, FinishReason.TOOL_CALLS: "stop"}
 
 
 def render(
