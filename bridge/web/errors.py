@@ -3,7 +3,8 @@
 from aiohttp import web
 
 from bridge.core.errors import BridgeError
-from bridge.dialects.openai.frames import dumps, render_error
+from bridge.dialects.frames import dumps
+from bridge.dialects.openai.frames import render_error
 
 
 def error_response(error: BridgeError, *, allow: str | None = None) -> web.Response:

@@ -21,7 +21,7 @@ from bridge.core.events import (
     UsageReported,
 )
 from bridge.core.fold import Folder
-from bridge.dialects.openai.parameters import budget_in_header
+from bridge.dialects.thinking import budget_in_header
 from bridge.sessions.merging import Outcome
 from bridge.sessions.session import check_id
 from bridge.web.body import read_json_body

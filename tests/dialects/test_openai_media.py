@@ -171,7 +171,7 @@ def test_several_pictures_keep_their_order() -> None:
 
 NOT_A_URL = "must begin with https://, or be a data: URL"
 NOT_A_TYPE = "must be one of image/png, image/jpeg, image/gif, image/webp."
-NOT_BASE64 = "must hold a picture in base64 after the comma"
+NOT_BASE64 = "must hold a picture in base64, and no more"
 NOT_A_PICTURE = "the bytes are not those of a picture"
 
 # the URL → a piece of the message
@@ -412,7 +412,7 @@ def test_a_file_in_its_place(name: str, place: Callable[[Json], list[Json]], pat
 
 NOT_A_FILE_URL = "must be a data: URL in base64"
 NOT_A_FILE_TYPE = "Claude reads PDFs (application/pdf) and text"
-NOT_BASE64_OF_A_FILE = "must hold a file in base64 after the comma"
+NOT_BASE64_OF_A_FILE = "must hold a file in base64, and no more"
 
 # file_data → a piece of the message
 NO_FILES: dict[str, tuple[str, str]] = {

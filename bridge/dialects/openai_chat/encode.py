@@ -32,15 +32,9 @@ from bridge.core.events import (
     UsageReported,
 )
 from bridge.core.fold import Block, Completion
-from bridge.dialects.openai.frames import (
-    DONE,
-    FINISH_REASONS,
-    dumps,
-    frame,
-    render_error,
-    render_usage,
-)
-from bridge.dialects.openai.media import PDF
+from bridge.dialects.frames import dumps
+from bridge.dialects.media import PDF
+from bridge.dialects.openai.frames import DONE, FINISH_REASONS, frame, render_error, render_usage
 
 
 def render(

@@ -17,8 +17,7 @@ from bridge.core.conversation import (
 )
 from bridge.core.errors import InvalidRequest
 from bridge.core.mending import mended
-from bridge.dialects.openai.media import check_count, document, picture
-from bridge.dialects.openai.parameters import JsonObject
+from bridge.dialects.media import check_count, document, picture
 from bridge.dialects.openai_chat.models import (
     AssistantContent,
     AssistantMessage,
@@ -42,6 +41,7 @@ from bridge.dialects.openai_chat.models import (
     UserMessage,
     WireMessage,
 )
+from bridge.dialects.policy import JsonObject
 from bridge.dialects.wire import Fault, check_sendable, load_object
 
 

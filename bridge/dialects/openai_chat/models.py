@@ -6,13 +6,9 @@ from typing import Any
 from attrs import frozen
 from cattrs import Converter
 
-from bridge.dialects.openai.parameters import (
-    AsksNothing,
-    JsonObject,
-    Policy,
-    WireParameters,
-    WireThinking,
-)
+from bridge.dialects.openai.parameters import WireParameters
+from bridge.dialects.policy import AsksNothing, JsonObject, Policy
+from bridge.dialects.thinking import WireThinking
 from bridge.dialects.wire import (
     check_sendable,
     hardened_converter,
