@@ -87,7 +87,7 @@ def of_caller(request: web.Request, turn: Turn) -> Turn:
     budget = request.headers.get("X-Claude-Max-Thinking-Tokens")
     if budget is not None:
         in_header = Reasoning(thought=budget_in_header(budget))
-        if turn.reasoning == Reasoning():
+        if turn.reasoning.effort is None and turn.reasoning.thought is None:
             turn = evolve(turn, reasoning=in_header)
     return evolve(turn, owner=request[PRINCIPAL].id)
 

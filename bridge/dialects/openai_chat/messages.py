@@ -5,6 +5,7 @@ from typing import assert_never
 
 from bridge.core.conversation import (
     Document,
+    LinkedDocument,
     Message,
     Part,
     RedactedThinking,
@@ -288,7 +289,7 @@ def _piece(part: ToolPart, path: str) -> Iterable[ResultPart]:
             yield _file(part.file, f"{path}.file")
 
 
-def _file(file: FileData, path: str) -> Document:
+def _file(file: FileData, path: str) -> Document | LinkedDocument:
     if file.file_id is not None:
         raise InvalidRequest(
             f"'{path}.file_id': this server keeps no files. Send the file itself as 'file_data', "
@@ -302,7 +303,7 @@ def _file(file: FileData, path: str) -> Document:
             param=f"{path}.file_data",
             code="missing_required_parameter",
         )
-    return document(file.file_data, file.filename, f"{path}.file_data")
+    return document(file.file_data, file.filename, file.context, f"{path}.file_data")
 
 
 def _thoughts(blocks: Iterable[object]) -> Iterable[Part]:

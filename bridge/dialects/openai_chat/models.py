@@ -48,11 +48,15 @@ class ImagePart:
 
 @frozen(kw_only=True)
 class FileData:
-    """A file as a data URL; ``file_id`` would be one that was sent to the server before."""
+    """A file as a data URL, or the URL of a PDF; ``file_id`` would be one that was sent before.
+
+    ``context`` is no field of OpenAI's: what the model is told of the file beside its words.
+    """
 
     file_data: str | None = None
     file_id: str | None = None
     filename: str | None = None
+    context: str | None = None
 
 
 @frozen(kw_only=True)
