@@ -19,6 +19,7 @@ from bridge.claude.demands import Demands
 from bridge.claude.failures import LOGIN_ADVICE
 from bridge.claude.kept import Held, KeptProcesses
 from bridge.claude.limits import Limits
+from bridge.claude.meter import Bill, Meter
 from bridge.claude.names import Names
 from bridge.claude.options import Launch
 from bridge.claude.places import Places
@@ -76,6 +77,7 @@ class Engine:
     kept: KeptProcesses = field(init=False)
     recall: Recall = field(init=False)
     matched: int = field(default=0, init=False)  # turns that went on without naming a session
+    meter: Meter = field(factory=Meter, init=False)
     places: Places = field(init=False)
     faults: Counter[str] = field(factory=Counter, init=False)  # of turns, by code
     _last_turn: float = field(init=False)
@@ -284,7 +286,8 @@ class Engine:
                 simple=self.account.launch.simple,
                 keep=turn.session is not None or (self.match and not turn.ends),
             )
-            queue = process.begin(plan, self._policy_until(deadline))
+            bill = process.bill or Bill(self.meter, turn.owner, turn.session)
+            queue = process.begin(plan, self._policy_until(deadline), bill)
             demands = Demands(request, turn)
             while True:
                 for event in await demands.take(await queue.get()):
@@ -312,6 +315,8 @@ class Engine:
 
     def _started(self, run: "_Run", event: TurnStarted) -> TurnStarted:
         run.model = event.model
+        if run.process.bill is not None:
+            run.process.bill.model = event.model
         self._starting.discard(run.process)
         self._refill()
         return event

@@ -38,6 +38,7 @@ from bridge.web.errors import json_response
 from bridge.web.keys import (
     DELIVERED,
     ENGINE,
+    LEDGER,
     NOTES,
     PATIENCE,
     PRINCIPAL,
@@ -87,7 +88,8 @@ async def _answer(request: web.Request, dialect: Dialect) -> web.StreamResponse:
     for turn in turns:
         if turn.session is not None:
             check_id(turn.session, "session_id")
-    each = [_events(request, turn, asked, headers) for turn in turns]
+    recorded = request.app[LEDGER].recorded
+    each = [recorded(turn, _events(request, turn, asked, headers)) for turn in turns]
     events = merged(each, where=dialect.turns)
     async with contextlib.aclosing(events):
         if asked.stream:
