@@ -15,6 +15,7 @@ from attrs import define, evolve, field, frozen
 
 from bridge.claude.account import Account
 from bridge.claude.asked import AskedTurn, Said
+from bridge.claude.counting import count_tokens
 from bridge.claude.demands import Demands
 from bridge.claude.failures import LOGIN_ADVICE
 from bridge.claude.kept import Held, KeptProcesses
@@ -215,6 +216,16 @@ class Engine:
         """What would become of a turn. Raises :class:`BridgeError` where it could not be run."""
         await self._check_ready()
         return preview_of(turn, await self.account.known_names(), lenient=self.lenient)
+
+    async def count_tokens(self, turn: Turn) -> int:
+        """The tokens of a turn's prompt, by the Messages API's own count.
+
+        Raises :class:`BridgeError`; a login that is no API key can't have it counted.
+        """
+        model = await self._model(turn)
+        asked = AskedTurn.of(turn, model, self.account.names, lenient=self.lenient)
+        account = self.account
+        return await count_tokens(asked, account.login, account.launch.environment)
 
     async def _check_ready(self) -> None:
         """Whether turns can be run at all."""

@@ -2,7 +2,7 @@
 
 from aiohttp import hdrs, web
 
-from bridge.web import account, catalog, compatibility, pages, sessions, turns
+from bridge.web import account, catalog, compatibility, counting, pages, sessions, turns
 from bridge.web.assets import static_folder
 from bridge.web.endpoint import Endpoint
 from bridge.web.keys import ENDPOINTS, OPEN_ROUTES
@@ -37,6 +37,12 @@ def table() -> tuple[Endpoint, ...]:
             path="/v1/messages",
             summary="Answer a conversation as Anthropic's Messages API does",
             handler=turns.messages,
+        ),
+        Endpoint(
+            method=hdrs.METH_POST,
+            path="/v1/messages/count_tokens",
+            summary="Count the tokens of a conversation, without answering it",
+            handler=counting.count_tokens,
         ),
         Endpoint(
             method=hdrs.METH_POST,

@@ -29,6 +29,7 @@ from bridge.web.dialects import (
     CHAT,
     COMPLETIONS,
     MESSAGES,
+    Decode,
     Decoded,
     Dialect,
     Encode,
@@ -75,19 +76,11 @@ async def messages(request: web.Request) -> web.StreamResponse:
 
 
 async def _answer(request: web.Request, dialect: Dialect) -> web.StreamResponse:
-    named = named_in_header(request)
-    body = await read_json_body(request)
-    if len(body) > DECODED_AT_ONCE:
-        asked = await asyncio.to_thread(dialect.decode, body, named, request.headers)
-    else:
-        asked = dialect.decode(body, named, request.headers)
+    asked = await decoded(request, dialect.decode)
     turns = [of_caller(request, turn) for turn in asked.turns]
     headers: dict[str, str] = {}
-    _tell(request, headers, asked)
+    tell(request, headers, asked)
     request[NOTES]["stream"] = asked.stream
-    for turn in turns:
-        if turn.session is not None:
-            check_id(turn.session, "session_id")
     recorded = request.app[LEDGER].recorded
     each = [recorded(turn, _events(request, turn, asked, headers)) for turn in turns]
     events = merged(each, where=dialect.turns)
@@ -95,6 +88,20 @@ async def _answer(request: web.Request, dialect: Dialect) -> web.StreamResponse:
         if asked.stream:
             return await _stream(request, dialect, asked, events, headers)
         return await _document(request, dialect, asked, events, headers)
+
+
+async def decoded(request: web.Request, decode: Decode) -> Decoded:
+    """The request as its dialect reads it; the sessions that it names may be such."""
+    named = named_in_header(request)
+    body = await read_json_body(request)
+    if len(body) > DECODED_AT_ONCE:
+        asked = await asyncio.to_thread(decode, body, named, request.headers)
+    else:
+        asked = decode(body, named, request.headers)
+    for turn in asked.turns:
+        if turn.session is not None:
+            check_id(turn.session, "session_id")
+    return asked
 
 
 def of_caller(request: web.Request, turn: Turn) -> Turn:
@@ -107,7 +114,7 @@ def of_caller(request: web.Request, turn: Turn) -> Turn:
     return evolve(turn, owner=request[PRINCIPAL].id)
 
 
-def _tell(
+def tell(
     request: web.Request,
     headers: dict[str, str],
     asked: Decoded,
@@ -138,7 +145,7 @@ async def _events(
         async with contextlib.aclosing(request.app[ENGINE].run(turn)) as events:
             async for event in events:
                 if isinstance(event, TurnStarted):
-                    _tell(request, headers, asked, event)
+                    tell(request, headers, asked, event)
                     if event.live:
                         headers["x-bridge-session"] = Outcome.MATCHED.value
                 yield event
@@ -151,7 +158,7 @@ async def _events(
             async with contextlib.aclosing(exchange.events()) as events:
                 async for event in events:
                     if isinstance(event, TurnStarted):
-                        _tell(request, headers, asked, event)
+                        tell(request, headers, asked, event)
                     yield event
     except BridgeError as error:
         yield TurnFailed(error=error)
