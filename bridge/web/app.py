@@ -15,9 +15,19 @@ from bridge.settings import Settings
 from bridge.web import endpoints, sessions
 from bridge.web.assets import templates_folder
 from bridge.web.keyring import keyring
-from bridge.web.keys import DEMO, ENGINE, KEYRING, PATIENCE, SESSIONS, SETTINGS, STARTED_AT, TOLD
+from bridge.web.keys import (
+    DEMO,
+    EMBEDDINGS,
+    ENGINE,
+    KEYRING,
+    PATIENCE,
+    SESSIONS,
+    SETTINGS,
+    STARTED_AT,
+    TOLD,
+)
 from bridge.web.middlewares import ALL, add_headers
-from bridge.web.runtime import backend, session_manager, steady_clock
+from bridge.web.runtime import backend, embeddings, session_manager, steady_clock
 from bridge.web.stream import Patience
 
 log = logging.getLogger(__name__)
@@ -66,6 +76,11 @@ def build_app(
             app[SESSIONS] = manager
             yield
 
+    async def _embeddings(app: web.Application) -> AsyncIterator[None]:
+        async with embeddings(settings) as app[EMBEDDINGS]:
+            yield
+
+    app.cleanup_ctx.append(_embeddings)
     app.cleanup_ctx.append(_backend)
     app.cleanup_ctx.append(_sessions)
     app.cleanup_ctx.append(_sweeping)

@@ -2,7 +2,7 @@
 
 from aiohttp import hdrs, web
 
-from bridge.web import catalog, compatibility, pages, sessions, turns
+from bridge.web import catalog, compatibility, embeddings, pages, sessions, turns
 from bridge.web.assets import static_folder
 from bridge.web.endpoint import Endpoint
 from bridge.web.keys import ENDPOINTS, OPEN_ROUTES
@@ -30,6 +30,13 @@ def table() -> tuple[Endpoint, ...]:
             path="/v1/completions",
             summary="Go on with a text (OpenAI's older endpoint), whole or as a stream",
             handler=turns.completions,
+            bare=True,
+        ),
+        Endpoint(
+            method=hdrs.METH_POST,
+            path="/v1/embeddings",
+            summary="Vectors of texts, by a model of this machine or of another server",
+            handler=embeddings.embeddings,
             bare=True,
         ),
         Endpoint(

@@ -16,6 +16,8 @@ def error_response(error: BridgeError, *, allow: str | None = None) -> web.Respo
         headers["Allow"] = allow
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if error.status == 501:  # the official clients would try twice more
+        headers["x-should-retry"] = "false"
     return json_response(render_error(error), status=error.status, headers=headers)
 
 

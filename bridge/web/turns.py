@@ -99,8 +99,22 @@ def _tell(
     started: TurnStarted | None = None,
 ) -> None:
     """Tell the client which of its fields had no effect, or another one; and once the log."""
-    ignored = (*asked.ignored, *(started.ignored if started else ()))
-    changed = (*asked.changed, *(started.changed if started else ()))
+    tell(
+        request,
+        headers,
+        ignored=(*asked.ignored, *(started.ignored if started else ())),
+        changed=(*asked.changed, *(started.changed if started else ())),
+    )
+
+
+def tell(
+    request: web.Request,
+    headers: dict[str, str],
+    *,
+    ignored: tuple[str, ...],
+    changed: tuple[str, ...] = (),
+) -> None:
+    """Put the names of such fields into the headers of the answer, and once into the log."""
     for header, names in (("x-bridge-ignored", ignored), ("x-bridge-changed", changed)):
         if names:
             headers[header] = header_list(tuple(dict.fromkeys(names)))

@@ -80,6 +80,11 @@ ANSWERS = {
         '"param":"messages[0].role"',
     ),
     "openai_node.mjs": ("Nice to meet you, Ada!", "Your name is Ada.", " tokens in, "),
+    "embeddings.py": (
+        "> How do I bake bread?\n",
+        "  0.70  Baking bread needs flour, water, salt and yeast.\n",
+        "256 dimensions, made by wordllama-l2-supercat",
+    ),
     "function_calling.py": (
         "> What is the weather in Paris?\n  get_weather({'city': 'Paris'})\n",
         "get_weather returned: It is sunny in Paris, 21 degrees.",
