@@ -1,12 +1,13 @@
 """The nearest of a few sentences, by their vectors, with the official openai client.
 
-pip install openai; BRIDGE_URL and BRIDGE_API_KEY say where the server is and which key it wants.
+pip install openai; and pip install wordllama where the server runs, which needs a model for this.
+BRIDGE_URL and BRIDGE_API_KEY say where the server is and which key it wants.
 """
 
 import os
 import sys
 
-from openai import APIStatusError, OpenAI, OpenAIError
+from openai import OpenAI, OpenAIError
 
 client = OpenAI(
     base_url=os.environ.get("BRIDGE_URL", "http://127.0.0.1:8000/v1"),
@@ -38,8 +39,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except APIStatusError as error:
-        advice = "\nInstall a model beside the server: pip install wordllama"
-        sys.exit(f"the server answered: {error}{advice if error.status_code == 501 else ''}")
     except OpenAIError as error:
         sys.exit(f"the server answered: {error}")

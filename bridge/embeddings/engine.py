@@ -8,7 +8,7 @@ from attrs import define, field
 from bridge.core.embeddings import Texts, Vectors
 from bridge.core.errors import TurnTimeout, Unavailable
 
-RETRY_AFTER = 2
+RETRY_AFTER = 5
 """Seconds until there may be room again."""
 
 
