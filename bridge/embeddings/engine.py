@@ -19,7 +19,7 @@ class Engine(Protocol):
     def at_once(self) -> int: ...
 
     async def embed(self, asked: Texts) -> Vectors:
-        """Raises :class:`bridge.core.errors.BridgeError`, or ``TimeoutError``."""
+        """Raises :class:`bridge.core.errors.BridgeError`."""
         ...
 
     async def aclose(self) -> None:

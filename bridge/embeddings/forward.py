@@ -63,7 +63,7 @@ class ForwardEngine:
         await self._http.close()
 
     async def embed(self, asked: Texts) -> Vectors:
-        """Raises :class:`BridgeError`, ``TimeoutError``."""
+        """Raises :class:`BridgeError`."""
         body: dict[str, Any] = {
             "model": self.model or asked.model,
             "input": list(asked.texts) if asked.listed else asked.texts[0],
@@ -77,8 +77,10 @@ class ForwardEngine:
                 if response.status != 200:
                     raise self._failure(response, await _read(response, MAX_ERROR, cut=True))
                 answer = await _read(response, MAX_ANSWER)
-        except TimeoutError:  # some of aiohttp's are ClientErrors as well
-            raise
+        except TimeoutError as error:  # aiohttp's own, which is a ClientError as well
+            raise TurnTimeout(
+                f"{_WHO} could not be reached within {CONNECT_SECONDS:g} seconds."
+            ) from error
         except aiohttp.ClientError as error:
             raise UpstreamFault(
                 f"{_WHO} could not be reached, or broke off: {type(error).__name__}."

@@ -6,6 +6,7 @@ import struct
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
@@ -297,6 +298,17 @@ async def test_nobody_is_there() -> None:
         await engine.embed(ASKED)
     assert caught.value.code == "upstream_error"
     await engine.aclose()
+
+
+async def test_nobody_takes_the_call(
+    engine: ForwardEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def connect(*_: Any, **__: Any) -> None:
+        raise aiohttp.ConnectionTimeoutError
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", connect)
+    with pytest.raises(TurnTimeout, match="within 10 seconds"):
+        await engine.embed(ASKED)
 
 
 async def test_it_breaks_off() -> None:
