@@ -8,7 +8,7 @@ import base64
 import io
 import re
 
-from bridge.core.conversation import Document, Image, LinkedImage
+from bridge.core.conversation import Document, Image, LinkedDocument, LinkedImage
 from bridge.core.errors import InvalidRequest
 from bridge.core.rules import MAX_MEDIA
 from bridge.dialects.policy import invalid
@@ -74,24 +74,31 @@ def link(url: str, path: str) -> str:
     return url
 
 
-def document(file_data: str, filename: str | None, path: str) -> Document:
+def document(
+    file_data: str, filename: str | None, context: str | None, path: str
+) -> Document | LinkedDocument:
     """The file of a ``file`` part; ``path`` is where its ``file_data`` stands.
 
     Raises :class:`InvalidRequest`.
     """
+    about = {"title": filename or None, "context": context or None}
+    if _LINK.fullmatch(file_data):
+        return LinkedDocument(url=file_data, **about)
     found = _DATA_URL.fullmatch(file_data)
     if found is None:
         raise invalid(
-            f"'{path}' must be a data: URL in base64, such as data:application/pdf;base64,…", path
+            f"'{path}' must be a data: URL in base64, such as data:application/pdf;base64,…, or "
+            "the https:// URL of a PDF.",
+            path,
         )
     claimed, text = found[1].lower(), found[2]
     media_type = _OTHER_NAMES.get(claimed, claimed)
     raw = _decoded(text, path, "a file")
     if media_type == PDF:
         _check_pdf(raw, path)
-        return Document(media_type=PDF, data=text, title=filename or None)
+        return Document(media_type=PDF, data=text, **about)
     if _TEXT_TYPE.fullmatch(media_type):
-        return Document(media_type=PLAIN, data=_plain(raw, path), title=filename or None)
+        return Document(media_type=PLAIN, data=_plain(raw, path), **about)
     raise invalid(
         f"'{path}' is of the type {media_type[:100]!r}. Claude reads PDFs ({PDF}) and text "
         f"({PLAIN} and the like); a picture belongs into a part of the type 'image_url'.",

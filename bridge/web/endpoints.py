@@ -34,6 +34,12 @@ def table() -> tuple[Endpoint, ...]:
         ),
         Endpoint(
             method=hdrs.METH_POST,
+            path="/v1/messages",
+            summary="Answer a conversation as Anthropic's Messages API does",
+            handler=turns.messages,
+        ),
+        Endpoint(
+            method=hdrs.METH_POST,
             path="/v1/embeddings",
             summary="Vectors of texts, by a model of this machine or of another server",
             handler=embeddings.embeddings,

@@ -176,6 +176,7 @@ REASONS = {
     FinishReason.STOP: "stop",
     FinishReason.STOP_SEQUENCE: "stop",
     FinishReason.LENGTH: "length",
+    FinishReason.CONTEXT_WINDOW: "length",
     FinishReason.TOOL_CALLS: "stop",
     FinishReason.REFUSAL: "content_filter",
 }

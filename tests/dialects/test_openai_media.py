@@ -29,7 +29,7 @@ from openai_media import (
 )
 from PIL import Image as Pillow
 
-from bridge.core.conversation import Document, Image, LinkedImage
+from bridge.core.conversation import Document, Image, LinkedDocument, LinkedImage
 from bridge.core.errors import InvalidRequest
 from bridge.dialects.openai_chat import decode
 
@@ -419,7 +419,7 @@ NO_FILES: dict[str, tuple[str, str]] = {
     **{
         f"the-url-{url[:28]!r}": (url, NOT_A_FILE_URL)
         for url in [
-            *["", "a", encoded(PDF), "https://example.com/a.pdf", "file:///a.pdf", "data:"],
+            *["", "a", encoded(PDF), "http://example.com/a.pdf", "file:///a.pdf", "data:"],
             *["data:text/plain,hello", "data:application/pdf;base64", "data:text/plain;utf-8,aGk="],
         ]
     },
@@ -597,7 +597,7 @@ def test_any_url_is_what_it_was_or_a_fault(url: str) -> None:
             assert error.code == "invalid_value"
             continue
         match taken:
-            case LinkedImage(url=link):
+            case LinkedImage(url=link) | LinkedDocument(url=link):
                 assert link == url
                 assert link.startswith("https://")
             case Image(media_type=media_type, data=data):
