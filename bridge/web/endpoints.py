@@ -2,7 +2,7 @@
 
 from aiohttp import hdrs, web
 
-from bridge.web import account, catalog, compatibility, counting, pages, sessions, turns
+from bridge.web import account, catalog, compatibility, counting, embeddings, pages, sessions, turns
 from bridge.web.assets import static_folder
 from bridge.web.endpoint import Endpoint
 from bridge.web.keys import ENDPOINTS, OPEN_ROUTES
@@ -43,6 +43,13 @@ def table() -> tuple[Endpoint, ...]:
             path="/v1/messages/count_tokens",
             summary="Count the tokens of a conversation, without answering it",
             handler=counting.count_tokens,
+        ),
+        Endpoint(
+            method=hdrs.METH_POST,
+            path="/v1/embeddings",
+            summary="Vectors of texts, by a model of this machine or of another server",
+            handler=embeddings.embeddings,
+            bare=True,
         ),
         Endpoint(
             method=hdrs.METH_POST,

@@ -80,6 +80,11 @@ ANSWERS = {
         '"param":"messages[0].role"',
     ),
     "openai_node.mjs": ("Nice to meet you, Ada!", "Your name is Ada.", " tokens in, "),
+    "embeddings.py": (
+        "> How do I bake bread?\n",
+        "  0.70  Baking bread needs flour, water, salt and yeast.\n",
+        "256 dimensions, made by wordllama-l2-supercat",
+    ),
     "function_calling.py": (
         "> What is the weather in Paris?\n  get_weather({'city': 'Paris'})\n",
         "get_weather returned: It is sunny in Paris, 21 degrees.",
@@ -117,6 +122,8 @@ def test_that_every_example_is_tested() -> None:
 
 @pytest.mark.parametrize("example", ANSWERS)
 async def test_an_example_prints_the_answer(example: str, keyed_server: Running) -> None:
+    if example == "embeddings.py":
+        pytest.importorskip("wordllama", reason="without wordllama there are no embeddings")
     code, out, err = await run_example(*command_of(example), url=f"{keyed_server.url}/v1")
     assert (code, err) == (0, ""), f"{out}\n{err}"
     for expected in ANSWERS[example]:
