@@ -27,7 +27,7 @@ async def run_example(*command: str, url: str, key: str = KEY) -> tuple[int, str
     environment = {
         name: value
         for name, value in os.environ.items()
-        if not name.upper().endswith("_PROXY") and not name.startswith("OPENAI_")
+        if not name.upper().endswith("_PROXY") and not name.startswith(("OPENAI_", "ANTHROPIC_"))
     }
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -69,6 +69,11 @@ def command_of(example: str) -> tuple[str, ...]:
 
 
 ANSWERS = {
+    "anthropic_messages.py": (
+        "I am the bridge's demo model",
+        "get_time({'city': 'Oslo'})\n",
+        "get_time returned: In Oslo it is a quarter past nine.",
+    ),
     "openai_chat.py": ("Nice to meet you, Ada!", "Your name is Ada.", " tokens in, "),
     "openai_async.py": ("> My dog is called Rex.", "demo model", "favourite colour is green"),
     "curl_examples.sh": (
