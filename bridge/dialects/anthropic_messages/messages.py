@@ -46,7 +46,10 @@ def conversation(wire: tuple[WireMessage, ...], *, continues: bool) -> tuple[Mes
     last = f"messages[{len(wire) - 1}]"
     reader.finish(last)
     if not messages or (messages[0].role is Role.ASSISTANT and not continues):
-        raise invalid("'messages' must begin with a message of the role 'user'.", "messages[0]")
+        raise invalid(
+            "'messages[0]': the conversation must begin with a message of the role 'user'.",
+            "messages[0]",
+        )
     if messages[-1].role is Role.ASSISTANT:
         raise invalid(
             f"'{last}': the last message is the assistant's, but an answer can't be begun for the "
@@ -86,7 +89,7 @@ class _Reader:
                 return Message(role=Role.USER, parts=tuple(self._user(wire, path)))
             case AssistantMessage():
                 self.finish(path)
-                return Message(role=Role.ASSISTANT, parts=tuple(self._assistant(wire, path)))
+                return Message(role=Role.ASSISTANT, parts=self._assistant(wire, path))
             case SystemMessage():
                 self.finish(path)
                 said = tuple(Text(text=text) for text in texts(wire.content))
@@ -125,7 +128,12 @@ class _Reader:
             read(block, where) for where, block in places if not isinstance(block, ToolResultBlock)
         ]
 
-    def _assistant(self, wire: AssistantMessage, path: str) -> Iterable[Part]:
+    def _assistant(self, wire: AssistantMessage, path: str) -> tuple[Part, ...]:
+        """Reasoning that nothing came of is no answer; an answer of our own is not kept either."""
+        parts = tuple(self._answer(wire, path))
+        return parts if any(isinstance(part, Text | ToolCall) for part in parts) else ()
+
+    def _answer(self, wire: AssistantMessage, path: str) -> Iterable[Part]:
         self._continues = False
         self._answered.clear()
         content = wire.content
