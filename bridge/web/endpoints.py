@@ -2,10 +2,11 @@
 
 from aiohttp import hdrs, web
 
-from bridge.web import catalog, compatibility, pages, sessions, turns
+from bridge.web import catalog, compatibility, operations, pages, sessions, turns
 from bridge.web.assets import static_folder
 from bridge.web.endpoint import Endpoint
-from bridge.web.keys import ENDPOINTS, OPEN_ROUTES
+from bridge.web.keys import ENDPOINTS, OPEN_ROUTES, OPENAPI
+from bridge.web.openapi import document
 
 
 def table() -> tuple[Endpoint, ...]:
@@ -17,6 +18,7 @@ def table() -> tuple[Endpoint, ...]:
             summary="This server's first page",
             handler=pages.index,
             open=True,
+            operation=operations.PAGE,
         ),
         Endpoint(
             method=hdrs.METH_POST,
@@ -24,6 +26,7 @@ def table() -> tuple[Endpoint, ...]:
             summary="Answer a conversation, whole or as a stream",
             handler=turns.chat_completions,
             bare=True,
+            operation=operations.CHAT,
         ),
         Endpoint(
             method=hdrs.METH_POST,
@@ -31,54 +34,63 @@ def table() -> tuple[Endpoint, ...]:
             summary="Go on with a text (OpenAI's older endpoint), whole or as a stream",
             handler=turns.completions,
             bare=True,
+            operation=operations.COMPLETIONS,
         ),
         Endpoint(
             method=hdrs.METH_POST,
             path="/v1/compatibility",
             summary="Say what would become of a chat request, without answering it",
             handler=compatibility.compatibility,
+            operation=operations.COMPATIBILITY,
         ),
         Endpoint(
             method=hdrs.METH_GET,
             path="/v1/sessions",
             summary="Your sessions: the conversations that were named with session_id",
             handler=sessions.list_sessions,
+            operation=operations.LIST_SESSIONS,
         ),
         Endpoint(
             method=hdrs.METH_GET,
             path="/v1/sessions/stats",
             summary="How many sessions and messages there are, and the server's processes",
             handler=sessions.session_stats,
+            operation=operations.SESSION_STATS,
         ),
         Endpoint(
             method=hdrs.METH_GET,
             path="/v1/sessions/{id}",
             summary="One session",
             handler=sessions.get_session,
+            operation=operations.GET_SESSION,
         ),
         Endpoint(
             method=hdrs.METH_GET,
             path="/v1/sessions/{id}/messages",
             summary="A session's messages",
             handler=sessions.session_messages,
+            operation=operations.SESSION_MESSAGES,
         ),
         Endpoint(
             method=hdrs.METH_POST,
             path="/v1/sessions/{id}/fork",
             summary="A new session that begins with the history of another",
             handler=sessions.fork_session,
+            operation=operations.FORK_SESSION,
         ),
         Endpoint(
             method=hdrs.METH_DELETE,
             path="/v1/sessions/{id}",
             summary="Delete a session",
             handler=sessions.delete_session,
+            operation=operations.DELETE_SESSION,
         ),
         Endpoint(
             method=hdrs.METH_DELETE,
             path="/v1/sessions",
             summary="Delete all your sessions",
             handler=sessions.delete_sessions,
+            operation=operations.DELETE_SESSIONS,
         ),
         Endpoint(
             method=hdrs.METH_GET,
@@ -86,6 +98,7 @@ def table() -> tuple[Endpoint, ...]:
             summary="The models that this login may use, and the names that lead to them",
             handler=catalog.list_models,
             bare=True,
+            operation=operations.LIST_MODELS,
         ),
         Endpoint(
             method=hdrs.METH_GET,
@@ -93,6 +106,7 @@ def table() -> tuple[Endpoint, ...]:
             summary="One model",
             handler=catalog.get_model,
             bare=True,
+            operation=operations.GET_MODEL,
         ),
         Endpoint(
             method=hdrs.METH_GET,
@@ -100,12 +114,22 @@ def table() -> tuple[Endpoint, ...]:
             summary="Whether the server is up, what answers, and whether it is logged in",
             handler=catalog.health,
             open=True,
+            operation=operations.HEALTH,
         ),
         Endpoint(
             method=hdrs.METH_GET,
             path="/version",
             summary="The server's version",
             handler=catalog.version,
+            operation=operations.VERSION,
+        ),
+        Endpoint(
+            method=hdrs.METH_GET,
+            path="/openapi.json",
+            summary="This server's API as an OpenAPI 3.1 document",
+            handler=pages.openapi_document,
+            open=True,
+            operation=operations.OPENAPI,
         ),
     )
 
@@ -113,8 +137,9 @@ def table() -> tuple[Endpoint, ...]:
 def register(app: web.Application) -> None:
     """Put the table, and the static files, into the application's router."""
     open_routes: set[web.AbstractRoute] = set()
-    app[ENDPOINTS] = table()
-    for endpoint in app[ENDPOINTS]:
+    endpoints = app[ENDPOINTS] = table()
+    app[OPENAPI] = document(endpoints)
+    for endpoint in endpoints:
         for path in endpoint.paths:
             routes = [app.router.add_route(endpoint.method, path, endpoint.handler)]
             if endpoint.method == hdrs.METH_GET:
