@@ -97,11 +97,15 @@ def _by_policy(policy: Policy) -> dict[str, Schema]:
             "description": "Can't be honoured, and without it the answer would be another: refused "
             "unless it asks for nothing.",
             "enum": [None, *asks_nothing.values],
+            "x-effect": "refused",
         }
         for name, asks_nothing in policy.refused.items()
     }
     ignored: dict[str, Schema] = {
-        name: {"description": "Has no effect; it is named in the header `x-bridge-ignored`."}
+        name: {
+            "description": "Has no effect; it is named in the header `x-bridge-ignored`.",
+            "x-effect": "none",
+        }
         for name in policy.ignored
         if name.isidentifier()  # the others are paths into other fields
     }

@@ -2,10 +2,10 @@
 
 from aiohttp import hdrs, web
 
-from bridge.web import catalog, compatibility, operations, pages, sessions, turns
+from bridge.web import catalog, compatibility, docs, operations, pages, sessions, turns
 from bridge.web.assets import static_folder
 from bridge.web.endpoint import Endpoint
-from bridge.web.keys import ENDPOINTS, OPEN_ROUTES, OPENAPI
+from bridge.web.keys import ENDPOINTS, OPEN_ROUTES, OPENAPI, PAGES
 from bridge.web.openapi import document
 
 
@@ -125,8 +125,16 @@ def table() -> tuple[Endpoint, ...]:
         ),
         Endpoint(
             method=hdrs.METH_GET,
+            path="/docs",
+            summary="All endpoints, with their fields, answers and errors",
+            handler=docs.docs,
+            open=True,
+            operation=operations.DOCS,
+        ),
+        Endpoint(
+            method=hdrs.METH_GET,
             path="/openapi.json",
-            summary="This server's API as an OpenAPI 3.1 document",
+            summary="The same as an OpenAPI 3.1 document",
             handler=pages.openapi_document,
             open=True,
             operation=operations.OPENAPI,
@@ -139,6 +147,7 @@ def register(app: web.Application) -> None:
     open_routes: set[web.AbstractRoute] = set()
     endpoints = app[ENDPOINTS] = table()
     app[OPENAPI] = document(endpoints)
+    app[PAGES] = {}
     for endpoint in endpoints:
         for path in endpoint.paths:
             routes = [app.router.add_route(endpoint.method, path, endpoint.handler)]

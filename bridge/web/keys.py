@@ -20,6 +20,7 @@ KEYRING = web.AppKey("keyring", Keyring)
 STARTED_AT = web.AppKey("started_at", int)
 ENDPOINTS = web.AppKey("endpoints", tuple[Endpoint, ...])
 OPENAPI = web.AppKey("openapi", dict[str, Any])  # the document that describes the endpoints
+PAGES = web.AppKey("pages", dict[str, str])  # those that were rendered once
 OPEN_ROUTES = web.AppKey("open_routes", frozenset[web.AbstractRoute])  # they need no key
 TOLD = web.AppKey("told", set[str])  # the ignored fields that the log has told of
 PATIENCE = web.AppKey("patience", Patience)

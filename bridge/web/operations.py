@@ -5,6 +5,7 @@ from typing import Any
 from attrs import evolve
 
 from bridge.core import errors
+from bridge.core.conversation import LEAST_BUDGET
 from bridge.dialects.openai.schemas import SESSION_ID
 from bridge.web.endpoint import Operation, Parameter
 
@@ -61,7 +62,12 @@ _BUDGET = Parameter(
     place="header",
     description="The most tokens to think with, 0 for not at all; for requests that say nothing "
     "else about it.",
-    schema={"type": "integer", "anyOf": [{"const": 0}, {"minimum": 1024, "maximum": 999_999_999}]},
+    schema={
+        "anyOf": [
+            {"const": 0},
+            {"type": "integer", "minimum": LEAST_BUDGET, "maximum": 999_999_999},
+        ]
+    },
 )
 _ANY_BUDGET = evolve(_BUDGET, schema={"type": "string"})
 _SESSION = Parameter(
@@ -200,3 +206,5 @@ OPENAPI = Operation(
     description="This description, for programs.",
     answer="Document",
 )
+
+DOCS = Operation(group=SERVER, description="The same for people.")
