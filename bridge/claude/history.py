@@ -18,7 +18,9 @@ from attrs import define, field, frozen
 from bridge.core.conversation import (
     Document,
     Image,
+    LinkedDocument,
     LinkedImage,
+    Media,
     Message,
     Part,
     RedactedThinking,
@@ -53,7 +55,7 @@ def script(messages: Sequence[Message], model: str | None = None) -> Script:
     the model that gave it: the CLI sends reasoning, whose signature is bound to its model, to that
     one and to no other. Where that is not known it is taken to be ``model``, the one that is asked.
     """
-    merged = _alternating(messages)
+    merged = alternating(messages)
     return Script(
         earlier=tuple(
             _user_line(side.blocks, query=False)
@@ -66,8 +68,8 @@ def script(messages: Sequence[Message], model: str | None = None) -> Script:
 
 
 @define
-class _Side:
-    """What one side says before the other one does."""
+class Side:
+    """What one side says before the other one does: blocks of the Messages API."""
 
     role: Role
     blocks: list[dict[str, Any]]
@@ -109,8 +111,9 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:24]
 
 
-def _alternating(messages: Iterable[Message]) -> list[_Side]:
-    merged: list[_Side] = []
+def alternating(messages: Iterable[Message]) -> list[Side]:
+    """The messages as the Messages API takes them: one side after the other."""
+    merged: list[Side] = []
     ids = _CallIds()
     for message in messages:
         role = Role.ASSISTANT if message.role is Role.ASSISTANT else Role.USER
@@ -118,7 +121,7 @@ def _alternating(messages: Iterable[Message]) -> list[_Side]:
         if merged and merged[-1].role is role:
             merged[-1].blocks.extend(blocks)
         elif blocks:
-            merged.append(_Side(role, blocks, message.model))
+            merged.append(Side(role, blocks, message.model))
     for before, side in itertools.pairwise(merged):
         if side.role is Role.USER:  # the API wants results first; a live process has them in order
             places = {block["id"]: n for n, block in enumerate(before.blocks) if "id" in block}
@@ -144,7 +147,7 @@ def _block(part: Part, role: Role, ids: _CallIds) -> dict[str, Any]:
                 "name": fit_name(part.name),
                 "input": dict(part.arguments),
             }
-        case Image() | LinkedImage() | Document():
+        case Image() | LinkedImage() | Document() | LinkedDocument():
             return _read(part)
         case ToolResult():
             return {
@@ -164,15 +167,19 @@ def _read(part: ResultPart) -> dict[str, Any]:
     match part:
         case Text():
             return {"type": "text", "text": part.text}
-        case LinkedImage():
-            return {"type": "image", "source": {"type": "url", "url": part.url}}
-        case Image():
-            kind, source_type, title = "image", "base64", None
-        case Document():
-            kind, title = "document", part.title
-            source_type = "text" if part.media_type == "text/plain" else "base64"
-    source = {"type": source_type, "media_type": part.media_type, "data": part.data}
-    return {"type": kind, "source": source, **({"title": title} if title else {})}
+        case Image() | LinkedImage():
+            return {"type": "image", "source": _source(part)}
+        case Document() | LinkedDocument():
+            told = {"title": part.title, "context": part.context}
+            about = {name: text for name, text in told.items() if text}
+            return {"type": "document", "source": _source(part), **about}
+
+
+def _source(part: Media) -> dict[str, Any]:
+    if isinstance(part, LinkedImage | LinkedDocument):
+        return {"type": "url", "url": part.url}
+    kind = "text" if part.media_type == "text/plain" else "base64"
+    return {"type": kind, "media_type": part.media_type, "data": part.data}
 
 
 def _user_line(blocks: list[dict[str, Any]], *, query: bool) -> Line:

@@ -16,7 +16,7 @@ from typing import Any, Union, get_args, get_origin
 import attrs
 from attrs import define, field
 
-from bridge.dialects.openai.parameters import Policy
+from bridge.dialects.policy import Policy
 from bridge.dialects.wire import MAX_INTEGER, alternatives
 
 Schema = dict[str, Any]

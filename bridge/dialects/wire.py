@@ -239,6 +239,12 @@ def alternatives(union: Any) -> tuple[str, Mapping[str, type]] | None:
     return _ALTERNATIVES.get(union)
 
 
+def tagged_alone(converter: Converter, cls: type, tag: str, value: str, unknown: str) -> None:
+    """Teach the converter a class that needs its ``tag``, though no other has its place."""
+    plain = type(cls.__name__, (cls,), {})  # without the hook that looks at the tag
+    tagged(converter, cls, tag, {value: plain}, unknown, code="unsupported_parameter")
+
+
 def string_or(converter: Converter, union: Any, kind: type, other: Any, expected: str) -> None:
     """Teach the converter a union of a string and what JSON writes as ``kind``.
 
@@ -300,7 +306,7 @@ def _is_json_object(kind: Any) -> bool:
 def _json_object(value: Any, _: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         mistyped("an object", value)
-    return value
+    return check_sendable(value)
 
 
 def _list_of(converter: Converter, item: Any) -> Callable[[Any, Any], tuple[Any, ...]]:

@@ -2,7 +2,17 @@
 
 from aiohttp import hdrs, web
 
-from bridge.web import catalog, compatibility, docs, operations, pages, sessions, turns
+from bridge.web import (
+    account,
+    catalog,
+    compatibility,
+    counting,
+    docs,
+    operations,
+    pages,
+    sessions,
+    turns,
+)
 from bridge.web.assets import static_folder
 from bridge.web.endpoint import Endpoint
 from bridge.web.keys import ENDPOINTS, OPEN_ROUTES, OPENAPI, PAGES
@@ -35,6 +45,20 @@ def table() -> tuple[Endpoint, ...]:
             handler=turns.completions,
             bare=True,
             operation=operations.COMPLETIONS,
+        ),
+        Endpoint(
+            method=hdrs.METH_POST,
+            path="/v1/messages",
+            summary="Answer a conversation as Anthropic's Messages API does",
+            handler=turns.messages,
+            operation=operations.MESSAGES,
+        ),
+        Endpoint(
+            method=hdrs.METH_POST,
+            path="/v1/messages/count_tokens",
+            summary="Count the tokens of a conversation, without answering it",
+            handler=counting.count_tokens,
+            operation=operations.COUNT_TOKENS,
         ),
         Endpoint(
             method=hdrs.METH_POST,
@@ -107,6 +131,20 @@ def table() -> tuple[Endpoint, ...]:
             handler=catalog.get_model,
             bare=True,
             operation=operations.GET_MODEL,
+        ),
+        Endpoint(
+            method=hdrs.METH_GET,
+            path="/v1/auth/status",
+            summary="Whether Claude Code is logged in, and how; whether this server wants a key",
+            handler=account.auth_status,
+            operation=operations.AUTH_STATUS,
+        ),
+        Endpoint(
+            method=hdrs.METH_GET,
+            path="/v1/usage",
+            summary="What your key has used since the server started, and the plan's quota",
+            handler=account.usage,
+            operation=operations.USAGE,
         ),
         Endpoint(
             method=hdrs.METH_GET,

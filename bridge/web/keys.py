@@ -10,6 +10,7 @@ from bridge.sessions.manager import SessionManager
 from bridge.settings import Settings
 from bridge.web.endpoint import Endpoint
 from bridge.web.keyring import Keyring, Principal
+from bridge.web.ledger import Ledger
 from bridge.web.stream import Patience
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -17,6 +18,7 @@ ENGINE = web.AppKey("engine", Engine)
 SESSIONS = web.AppKey("sessions", SessionManager)
 DEMO = web.AppKey("demo", DemoUpstream)  # there only with --demo
 KEYRING = web.AppKey("keyring", Keyring)
+LEDGER = web.AppKey("ledger", Ledger)
 STARTED_AT = web.AppKey("started_at", int)
 ENDPOINTS = web.AppKey("endpoints", tuple[Endpoint, ...])
 OPENAPI = web.AppKey("openapi", dict[str, Any])  # the document that describes the endpoints

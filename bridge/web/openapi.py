@@ -6,6 +6,7 @@ from typing import Any
 from bridge import __version__
 from bridge.core import errors
 from bridge.core.errors import BridgeError
+from bridge.dialects.anthropic_messages import OVERLOADED, status_of
 from bridge.dialects.schemas import Schema, plain_words, ref
 from bridge.sessions.merging import Outcome
 from bridge.web.endpoint import Endpoint, Operation, Parameter
@@ -24,6 +25,7 @@ answer has an `x-request-id`: the request's own `X-Request-Id`, or one that is m
 
 _HEADERS = {
     "x-request-id": ("By which the server's log knows the request.", {"type": "string"}),
+    "request-id": ("The same, as Anthropic's clients look for it.", {"type": "string"}),
     "x-session-id": (
         "The session that the answer belongs to, percent-encoded.",
         {"type": "string"},
@@ -40,7 +42,10 @@ _HEADERS = {
     ),
     "www-authenticate": ("How to send a key.", {"const": "Bearer"}),
 }
-_OF_ERRORS = {401: ("www-authenticate",), 429: ("retry-after",), 503: ("retry-after",)}
+_OF_ERRORS = {
+    401: ("www-authenticate",),
+    **dict.fromkeys((429, 503, OVERLOADED), ("retry-after",)),
+}
 
 
 def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
@@ -158,8 +163,12 @@ def faults(endpoint: Endpoint) -> dict[int, Sequence[type[BridgeError]]]:
         kinds += _OF_A_BODY
     by_status: dict[int, list[type[BridgeError]]] = {}
     for kind in dict.fromkeys(kinds):
-        by_status.setdefault(kind.status, []).append(kind)
+        by_status.setdefault(_status(kind, endpoint.operation), []).append(kind)
     return {status: tuple(found) for status, found in by_status.items()}
+
+
+def _status(kind: type[BridgeError], told: Operation) -> int:
+    return status_of(kind("")) if told.error == "AnthropicError" else kind.status
 
 
 def _words(kind: type[BridgeError]) -> str:

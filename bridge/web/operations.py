@@ -6,7 +6,9 @@ from attrs import evolve
 
 from bridge.core import errors
 from bridge.core.conversation import LEAST_BUDGET
-from bridge.dialects.openai.schemas import SESSION_ID
+from bridge.dialects.anthropic_messages import VERSIONS
+from bridge.dialects.notes import ID_LIMITS
+from bridge.web.catalog import MAX_PAGE
 from bridge.web.endpoint import Operation, Parameter
 
 ANSWERS = "Answers"
@@ -74,7 +76,7 @@ _SESSION = Parameter(
     name="id",
     place="path",
     description="The session, percent-encoded.",
-    schema=SESSION_ID,
+    schema={"type": "string", **ID_LIMITS},
     example="ada",
 )
 
@@ -111,6 +113,60 @@ COMPLETIONS = Operation(
     stream="CompletionChunk",
     headers=_TURN_HEADERS,
     errors=_TURN_ERRORS,
+)
+
+_MESSAGES_PARAMETERS = (
+    Parameter(
+        name="anthropic-version",
+        place="header",
+        description=f"The version of the API; `{VERSIONS[1]}` takes no sampling parameters.",
+        schema={"enum": list(VERSIONS)},
+    ),
+    Parameter(
+        name="anthropic-beta",
+        place="header",
+        description="Has no effect, and is named in `x-bridge-ignored`.",
+    ),
+    _NAMED_SESSION,
+    _BUDGET,
+)
+
+MESSAGES = Operation(
+    group=ANSWERS,
+    description="As Anthropic's own endpoint of that name, for the official clients. Sessions, and "
+    "the headers that say what became of a request, are those of chat completions.",
+    parameters=_MESSAGES_PARAMETERS,
+    request="MessagesRequest",
+    example={**_HELLO, "max_tokens": 1024},
+    answer="Message",
+    stream="MessageEvent",
+    headers=("request-id", *_TURN_HEADERS),
+    error="AnthropicError",
+    errors=_TURN_ERRORS,
+)
+
+COUNT_TOKENS = Operation(
+    group=ANSWERS,
+    description="The API's own count, which takes an API key on the server's side; with another "
+    "login the answer is `501`, and never an estimate. A session's history counts.",
+    parameters=_MESSAGES_PARAMETERS,
+    request="MessagesConversation",
+    example=_HELLO,
+    answer="TokenCount",
+    headers=("request-id", "x-bridge-ignored"),
+    error="AnthropicError",
+    errors=(
+        errors.NotProvided,
+        errors.NotLoggedIn,
+        errors.ShuttingDown,
+        errors.ContextLengthExceeded,
+        errors.ModelNotFound,
+        errors.TooLarge,
+        errors.RateLimited,
+        errors.UpstreamFault,
+        errors.UpstreamRefusedLogin,
+        errors.Unavailable,
+    ),
 )
 
 COMPATIBILITY = Operation(
@@ -180,7 +236,27 @@ DELETE_SESSIONS = Operation(
     errors=(errors.StorageFault,),
 )
 
-LIST_MODELS = Operation(group=MODELS, answer="ModelList", errors=(errors.NotLoggedIn,))
+LIST_MODELS = Operation(
+    group=MODELS,
+    description="One list for OpenAI's and Anthropic's clients; pages are for the latter.",
+    parameters=(
+        Parameter(
+            name="limit",
+            place="query",
+            description="The most models of a page.",
+            schema={"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+        ),
+        Parameter(
+            name="after_id",
+            place="query",
+            description="The page after this model; not beside `before_id`.",
+        ),
+        Parameter(name="before_id", place="query", description="The page before this model."),
+    ),
+    answer="ModelList",
+    error="AnyError",
+    errors=(errors.NotLoggedIn,),
+)
 
 GET_MODEL = Operation(
     group=MODELS,
@@ -194,7 +270,17 @@ GET_MODEL = Operation(
         ),
     ),
     answer="Model",
+    error="AnyError",
     errors=(errors.ModelNotFound, errors.NotLoggedIn),
+)
+
+AUTH_STATUS = Operation(group=SERVER, answer="LoginStatus")
+
+USAGE = Operation(
+    group=SERVER,
+    description="By model, session and day; and the windows of the plan, where the model's side "
+    "has told of them.",
+    answer="UsageReport",
 )
 
 HEALTH = Operation(group=SERVER, answer="Health")

@@ -3,9 +3,9 @@
 import functools
 from typing import Any
 
-from bridge.dialects import openai_chat, openai_completions
+from bridge.dialects import anthropic_messages, openai_chat, openai_completions
+from bridge.dialects.notes import COUNT, ID_LIMITS, SECONDS, TEXT
 from bridge.dialects.openai.schemas import COMPONENTS as COMMON
-from bridge.dialects.openai.schemas import COUNT, SECONDS, SESSION_ID, TEXT
 from bridge.dialects.schemas import Notes, Schema, derived, nullable, record, ref
 from bridge.sessions.session import State
 from bridge.web.sessions import ForkRequest
@@ -13,6 +13,7 @@ from bridge.web.sessions import ForkRequest
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _NUMBER: Schema = {"type": "number", "minimum": 0}
 _NAMES: Schema = {"type": "array", "items": TEXT}
+_TALLIES: Schema = {"type": "object", "additionalProperties": ref("Tally")}
 _BYTES = COUNT | {"description": "In bytes."}
 
 _FORK: Notes = {
@@ -20,7 +21,7 @@ _FORK: Notes = {
         "": {"additionalProperties": False},
         "session_id": {
             "description": "The new session's id; without it one is made up.",
-            **{keyword: limit for keyword, limit in SESSION_ID.items() if keyword != "type"},
+            **ID_LIMITS,
         },
         "message_count": {
             "description": "How many of the messages the new session begins with: up to the end of "
@@ -120,14 +121,78 @@ _OURS: dict[str, Schema] = {
         ["alias_of"],
         id=TEXT,
         object={"const": "model"},
+        type={"const": "model"},
         created=SECONDS,
+        created_at=_TIME,
         owned_by=TEXT,
+        display_name=TEXT,
+        lifecycle=TEXT,
         alias_of=TEXT | {"description": "The model that the name leads to, if it has another."},
     ),
     "ModelList": record(
         "The models that this login may use, and the names that lead to them.",
         object={"const": "list"},
         data={"type": "array", "items": ref("Model")},
+        first_id=nullable(TEXT),
+        last_id=nullable(TEXT),
+        has_more={"type": "boolean", "description": "Whether more come after this page."},
+    ),
+    "AnyError": {
+        "description": "In Anthropic's shape where the request has the header `anthropic-version`.",
+        "oneOf": [ref("Error"), ref("AnthropicError")],
+    },
+    "LoginStatus": record(
+        "The server's login, as Claude Code tells it now; no secret is in it.",
+        claude_code_auth=record(
+            "The login.",
+            method=TEXT,
+            provider=TEXT,
+            backend={"enum": ["claude", "demo"]},
+            status=record("Whether there is one.", valid={"type": "boolean"}, errors=_NAMES),
+            environment_variables={
+                "type": "object",
+                "description": "Which variables that decide about it are set.",
+                "additionalProperties": {"type": "boolean"},
+            },
+        ),
+        server_info=record(
+            "The server.",
+            api_key_required={"type": "boolean", "description": "Whether clients need a key."},
+            api_key_source={"enum": ["settings", "none"]},
+            version=TEXT,
+        ),
+    ),
+    "UsageReport": record(
+        "What your key has used since the server started.",
+        object={"const": "usage"},
+        since=_TIME,
+        total=ref("Tally"),
+        by_model=_TALLIES,
+        by_session=_TALLIES,
+        by_key=_TALLIES,
+        by_day=_TALLIES,
+        plan={"type": "array", "items": ref("Quota")},
+    ),
+    "Tally": record(
+        "Turns in numbers.",
+        requests=COUNT,
+        failed=COUNT,
+        cancelled=COUNT | {"description": "Those whose client left."},
+        input_tokens=COUNT | {"description": "Those that no cache was used for."},
+        cache_read_tokens=COUNT,
+        cache_write_tokens=COUNT,
+        output_tokens=COUNT,
+        cost_usd=_NUMBER | {"description": "As Claude Code tells it, in US dollars."},
+        priced_requests=COUNT | {"description": "Of how many turns it tells that."},
+    ),
+    "Quota": record(
+        "A window of the plan, as the model's side told it last.",
+        window=TEXT,
+        status=TEXT,
+        utilization=nullable(_NUMBER),
+        resets_at=nullable(_TIME),
+        overage_status=nullable(TEXT),
+        told_at=_TIME,
     ),
     "Health": record(
         "Whether the server is up.",
@@ -185,6 +250,7 @@ def components() -> dict[str, Any]:
         **COMMON,
         **openai_chat.schemas(),
         **openai_completions.schemas(),
+        **anthropic_messages.schemas(),
         **derived(ForkRequest, "", notes=_FORK),
         **_OURS,
     }

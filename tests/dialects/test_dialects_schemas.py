@@ -6,17 +6,20 @@ from typing import Any
 
 import attrs
 import pytest
+from openai_answers import ERRORS, call, chunks, document, thoughts, turn, words
 from openai_bodies import (
     HI,
     assistant,
     calling,
     function,
     image,
+    redacted,
     result,
     system,
     text,
     thinking,
     tool,
+    tool_result,
     tool_use,
     user,
 )
@@ -24,7 +27,14 @@ from openai_media import PDF, data_url, file
 from request_schemas import faults, validator_of
 
 from bridge.core.errors import InvalidRequest
-from bridge.dialects import openai_chat, openai_completions
+from bridge.core.events import Event, FinishReason, TurnFailed, Usage
+from bridge.core.fold import fold
+from bridge.dialects import anthropic_messages, openai_chat, openai_completions
+from bridge.dialects.anthropic_messages.models import POLICY as MESSAGES_POLICY
+from bridge.dialects.anthropic_messages.models import WireRequest as MessagesWire
+from bridge.dialects.frames import dumps
+from bridge.dialects.openai.frames import render_error
+from bridge.dialects.openai.schemas import COMPONENTS as COMMON
 from bridge.dialects.openai_chat.models import POLICY as CHAT_POLICY
 from bridge.dialects.openai_chat.models import WireRequest as ChatWire
 from bridge.dialects.openai_completions.decode import POLICY as COMPLETIONS_POLICY
@@ -32,8 +42,22 @@ from bridge.dialects.openai_completions.decode import WireRequest as CompletionW
 from bridge.dialects.schemas import Schema, derived, plain_words, record
 from bridge.dialects.wire import hardened_converter, tagged
 
-CHAT = validator_of("ChatRequest", {**openai_chat.schemas()})
-COMPLETION = validator_of("CompletionRequest", {**openai_completions.schemas()})
+CHAT = validator_of("ChatRequest", openai_chat.schemas())
+MESSAGE = validator_of("MessagesRequest", anthropic_messages.schemas())
+COMPLETION = validator_of("CompletionRequest", openai_completions.schemas())
+COMPONENTS = {**COMMON, **openai_chat.schemas(), **anthropic_messages.schemas()}
+ANSWER = {
+    name: validator_of(name, COMPONENTS)
+    for name in (
+        "ChatCompletion",
+        "ChatCompletionChunk",
+        "Message",
+        "MessageEvent",
+        "Error",
+        "AnthropicError",
+    )
+}
+TOOLS = FinishReason.TOOL_CALLS
 LINK = "https://example.com/a.png"
 NAMED = {"type": "function", "function": {"name": "look"}}
 SCHEMA = {"name": "a", "schema": {"type": "object"}}
@@ -124,6 +148,61 @@ PROMPT: dict[str, tuple[dict[str, Any], list[Any], list[Any]]] = {
 }
 
 
+BLOCK = {"type": "text", "text": "hi"}
+SOURCE = {"type": "url", "url": LINK}
+MESSAGES: dict[str, tuple[dict[str, Any], list[Any], list[Any]]] = {
+    "max_tokens": ({}, [1], [None, 0, "1"]),
+    "temperature": ({}, [None, 0, 1], [1.01, -1]),
+    "top_p": ({}, [None, 0, 1], [1.01]),
+    "top_k": ({}, [None, 0], [-1, 0.5]),
+    "stop_sequences": ({}, [None, [], ["a"] * 9], [["a", " "], "a"]),
+    "system": ({}, [None, "", "a", [BLOCK]], [1, [{"type": "image", "source": SOURCE}]]),
+    "metadata": ({}, [None, {}, {"user_id": "a"}], ["a", {"user_id": 1}]),
+    "thinking": ({}, [None, {"type": "adaptive"}], [{}, {"type": "enabled", "budget_tokens": 1}]),
+    "output_config": (
+        {},
+        [None, {}, {"effort": "low"}, {"format": {"type": "json_schema", "schema": {}}}],
+        [{"effort": "minimal"}, {"effort": "none"}, {"format": {"type": "text"}}, "low"],
+    ),
+    "tools": (
+        {},
+        [
+            None,
+            [],
+            [{"name": "a" * 128, "input_schema": {}}],
+            [{"name": "a", "input_schema": {"type": "object"}, "type": "custom"}],
+        ],
+        [
+            [{"name": "a" * 129, "input_schema": {}}],
+            [{"name": "a"}],
+            [{"input_schema": {}}],
+            [{"name": "a", "input_schema": {}, "type": "bash_20250124"}],
+        ],
+    ),
+    "tool_choice": (
+        {"tools": [{"name": "look", "input_schema": {}}]},
+        [None, {"type": "auto"}, {"type": "none"}, {"type": "tool", "name": "look"}],
+        ["auto", {}, {"type": "tool"}, {"type": "required"}],
+    ),
+    "messages": (
+        {},
+        [
+            *[[HI], [user([BLOCK])], [user([{"type": "image", "source": SOURCE}])]],
+            *[[user([{"type": "document", "source": SOURCE, "citations": {"enabled": False}}])]],
+            *[[user([{"type": "document", "source": {"type": "text", "data": "a"}}])]],
+            *[[HI, assistant([tool_use("c")]), user([tool_result("c")])], [HI, system("s"), HI]],
+            *[[HI, assistant([thinking(), redacted(), BLOCK]), HI]],
+        ],
+        [
+            *[[], None, [user(" ")], [user([])], [user(None)], [result("c")], [{"role": "user"}]],
+            *[[user([image(LINK)])], [user([tool_use("c")])]],
+            *[[user([{"type": "document", "source": SOURCE, "citations": {"enabled": True}}])]],
+            *[[user([{"type": "document", "source": {"type": "text", "data": " "}}])]],
+        ],
+    ),
+}
+
+
 def bodies(at: int) -> Iterator[Any]:
     """Each value of the tables in a request: those that are taken (1), or those refused (2)."""
     for name, row in FIELDS.items():
@@ -139,9 +218,14 @@ def bodies(at: int) -> Iterator[Any]:
             yield pytest.param(
                 "text", {"prompt": "a", **row[0], name: value}, id=f"text {name} {value}"
             )
+    for name, row in MESSAGES.items():
+        for value in row[at]:
+            body = {"messages": [HI], "max_tokens": 9, **row[0], name: value}
+            yield pytest.param("messages", body, id=f"messages {name} {value}")
     for kind, policy, body in (
         ("chat", CHAT_POLICY, {"messages": [HI]}),
         ("text", COMPLETIONS_POLICY, {"prompt": "a"}),
+        ("messages", MESSAGES_POLICY, {"messages": [HI], "max_tokens": 9}),
     ):
         for name, nothing in policy.refused.items():
             values = [None, *nothing.values] if at == 1 else ["x", [1], {"a": 1}, 7]
@@ -152,6 +236,7 @@ def bodies(at: int) -> Iterator[Any]:
 DIALECTS: dict[str, tuple[Any, Callable[[bytes], Any]]] = {
     "chat": (CHAT, openai_chat.decode),
     "text": (COMPLETION, openai_completions.decode),
+    "messages": (MESSAGE, anthropic_messages.decode),
 }
 
 
@@ -172,18 +257,60 @@ def test_what_does_not_meet_the_schema_is_refused(kind: str, body: dict[str, Any
 
 def test_every_field_has_a_row() -> None:
     assert set(FIELDS) == {field.name for field in attrs.fields(ChatWire)}
+    untold = {"model", "stream", "session_id"}  # as in a chat
+    assert set(MESSAGES) | untold == {field.name for field in attrs.fields(MessagesWire)}
     assert set(FIELDS) | set(PROMPT) >= {field.name for field in attrs.fields(CompletionWire)}
 
 
-@pytest.mark.parametrize("dialect", [openai_chat, openai_completions])
+@pytest.mark.parametrize("dialect", [openai_chat, openai_completions, anthropic_messages])
 def test_every_property_says_what_it_is(dialect: Any) -> None:
     for name, schema in dialect.schemas().items():
         assert schema["description"].endswith((".", "`")), name
         if not schema.get("additionalProperties", True):
             continue  # an answer, whose names speak; a request is written by people
-        for field, described in schema["properties"].items():
+        for field, described in schema.get("properties", {}).items():
             told = {"const", "enum"} & described.keys() or described.get("description")
             assert told, f"{name}.{field}"
+
+
+# -- answers -------------------------------------------------------------------------------------
+
+TURNS: dict[str, list[Event]] = {
+    "words": turn(words("Hel", "lo")),
+    "nothing": turn(),
+    "thoughts": turn(thoughts("hm", "m"), words("Yes")),
+    "calls": turn(call("c1", "look", '{"a":', "1}"), call("c2", "look"), reason=TOOLS),
+    "no details": turn(words("a"), usage=Usage()),
+    **{reason.value: turn(words("a"), reason=reason) for reason in FinishReason},
+}
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["newer", "older"])
+@pytest.mark.parametrize("events", TURNS.values(), ids=TURNS)
+def test_every_chat_answer_meets_its_schema(events: list[Event], legacy: bool) -> None:
+    assert faults(ANSWER["ChatCompletion"], document(events, legacy=legacy)) == []
+    for include_usage in (True, False):
+        for chunk in chunks(events, include_usage=include_usage, legacy=legacy):
+            assert faults(ANSWER["ChatCompletionChunk"], chunk) == []
+
+
+@pytest.mark.parametrize("events", TURNS.values(), ids=TURNS)
+def test_every_message_meets_its_schema(events: list[Event]) -> None:
+    message = json.loads(dumps(anthropic_messages.render(fold(events))))
+    assert faults(ANSWER["Message"], message) == []
+    encoder = anthropic_messages.EventEncoder(request_id="req_1")
+    failed = TurnFailed(error=InvalidRequest("no"))
+    for frame in b"".join(map(encoder.encode, [*events, failed])).split(b"\n\n")[:-1]:
+        event = json.loads(frame.partition(b"data: ")[2])
+        assert faults(ANSWER["MessageEvent"], event) == []
+
+
+def test_every_error_meets_its_schema() -> None:
+    for kind in ERRORS:
+        error = kind("no")
+        assert faults(ANSWER["Error"], render_error(error)) == []
+        shown = anthropic_messages.render_error(error, "req_1")
+        assert faults(ANSWER["AnthropicError"], shown) == []
 
 
 # -- how they are derived ------------------------------------------------------------------------

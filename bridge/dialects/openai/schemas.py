@@ -1,26 +1,10 @@
 """What the requests and answers of OpenAI's endpoints have in common, as JSON Schemas."""
 
-from bridge.core.conversation import LEAST_BUDGET, Effort, ThinkingMode
+from bridge.core.conversation import Effort
+from bridge.dialects.notes import COUNT, MODEL, SESSION, SHARED, TEXT
 from bridge.dialects.openai.frames import ERROR_TYPES
-from bridge.dialects.openai.parameters import (
-    MAX_STOPS,
-    StreamOptions,
-    WireParameters,
-    WireThinking,
-)
+from bridge.dialects.openai.parameters import MAX_STOPS, StreamOptions, WireParameters
 from bridge.dialects.schemas import SPOKEN, Notes, Schema, nullable, record
-
-TEXT: Schema = {"type": "string"}
-COUNT: Schema = {"type": "integer", "minimum": 0}
-SECONDS: Schema = {"type": "integer", "minimum": 0, "description": "Seconds since 1970."}
-
-SESSION_ID: Schema = {
-    "type": "string",
-    "minLength": 1,
-    "maxLength": 256,
-    "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$",
-}
-"""The name of a session; ``stats``, ``.`` and ``..`` are refused as well."""
 
 EFFORT: Schema = {
     "enum": list(Effort),
@@ -29,11 +13,9 @@ EFFORT: Schema = {
 }
 
 NOTES: Notes = {
+    **SHARED,
     WireParameters: {
-        "model": {
-            "description": "`opus`, `sonnet`, `haiku`, a full Claude id, an OpenAI name such as "
-            "`gpt-4o`, or whatever else `GET /v1/models` lists. Without it the server's default.",
-        },
+        "model": MODEL,
         "stream": {"description": "Whether the answer comes as server-sent events, as it is made."},
         "stream_options": {"description": "What comes with a stream."},
         "temperature": {
@@ -55,26 +37,10 @@ NOTES: Notes = {
             "maxItems": MAX_STOPS,
             "items": {"pattern": SPOKEN},
         },
-        "session_id": {
-            "description": "The conversation that this goes on with, or that begins with it: the "
-            "server remembers it under this name. The header `X-Session-Id` does the same.",
-            **{keyword: limit for keyword, limit in SESSION_ID.items() if keyword != "type"},
-        },
+        "session_id": SESSION,
     },
     StreamOptions: {
         "include_usage": {"description": "One more event before the last one, with the tokens."},
-    },
-    WireThinking: {
-        "type": {"enum": list(ThinkingMode), "description": "How the model thinks."},
-        "budget_tokens": {
-            "minimum": LEAST_BUDGET,
-            "description": "The most tokens to think with; required for `enabled`, and refused for "
-            "the other types.",
-        },
-        "display": {
-            "enum": ["summarized", "omitted"],
-            "description": "Whether the answer tells what the model thought.",
-        },
     },
 }
 """What the types of the common parameters do not say."""

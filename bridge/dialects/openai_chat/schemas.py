@@ -1,7 +1,8 @@
 """Chat completions as JSON Schemas: the request, the whole answer, and the events of a stream."""
 
+from bridge.dialects.notes import COUNT, SECONDS, TEXT
 from bridge.dialects.openai.frames import FINISH_REASONS
-from bridge.dialects.openai.schemas import COUNT, EFFORT, NOTES, SECONDS, TEXT
+from bridge.dialects.openai.schemas import EFFORT, NOTES
 from bridge.dialects.openai_chat import models
 from bridge.dialects.openai_chat.tools import MAX_TOOLS
 from bridge.dialects.schemas import Notes, Schema, derived, nullable, record, ref
@@ -60,27 +61,19 @@ _NOTES: Notes = {
         "file_data": {
             "type": "string",
             "required": True,
-            "description": "`data:application/pdf;base64,…`, or a text in UTF-8 in the same form.",
+            "description": "`data:application/pdf;base64,…`, a text in UTF-8 in the same form, or "
+            "the `https://…` URL of a PDF.",
         },
         "file_id": {"type": "null", "description": "Refused: this server keeps no files."},
         "filename": {"description": "The model is told this name."},
+        "context": {"description": "What else the model is told of it; no field of OpenAI's."},
     },
     models.FilePart: {"file": {"description": "The file."}},
-    models.ToolUsePart: {
-        "id": {"description": "The call's id."},
-        "name": {"description": "The function."},
-        "input": {"description": "The arguments."},
-    },
     models.ToolResultPart: {
         "tool_use_id": {"description": "The call that it answers."},
         "content": _CONTENT,
         "is_error": {"description": "Whether the call has failed."},
     },
-    models.ThinkingBlock: {
-        "thinking": {"description": "What the model thought."},
-        "signature": {"description": "By which its side knows it again."},
-    },
-    models.RedactedBlock: {"data": {"description": "As it came."}},
     models.FunctionCall: {
         "name": {"description": "The function."},
         "arguments": {"description": "A JSON object, as a string; an empty one counts as `{}`."},

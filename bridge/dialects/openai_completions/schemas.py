@@ -1,6 +1,7 @@
 """The older completions as JSON Schemas: the request, and the answer, whole or an event of it."""
 
-from bridge.dialects.openai.schemas import COUNT, NOTES, SECONDS, TEXT
+from bridge.dialects.notes import COUNT, SECONDS, TEXT
+from bridge.dialects.openai.schemas import NOTES
 from bridge.dialects.openai_completions.decode import MAX_PROMPTS, POLICY, WireRequest
 from bridge.dialects.openai_completions.encode import FINISH_REASONS
 from bridge.dialects.schemas import SPOKEN, Notes, Schema, derived, nullable, record, ref
