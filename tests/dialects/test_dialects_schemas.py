@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 import pytest
+from anthropic_bodies import document as shown
 from openai_answers import ERRORS, call, chunks, document, thoughts, turn, words
 from openai_bodies import (
     HI,
@@ -188,7 +189,9 @@ MESSAGES: dict[str, tuple[dict[str, Any], list[Any], list[Any]]] = {
         {},
         [
             *[[HI], [user([BLOCK])], [user([{"type": "image", "source": SOURCE}])]],
-            *[[user([{"type": "document", "source": SOURCE, "citations": {"enabled": False}}])]],
+            *[[user([{"type": "document", "source": SOURCE, "citations": {"enabled": True}}])]],
+            *[[user([shown({"type": "content", "content": [BLOCK]})])]],
+            *[[user([{"type": "search_result", "source": "s", "title": "t", "content": [BLOCK]}])]],
             *[[user([{"type": "document", "source": {"type": "text", "data": "a"}}])]],
             *[[HI, assistant([tool_use("c")]), user([tool_result("c")])], [HI, system("s"), HI]],
             *[[HI, assistant([thinking(), redacted(), BLOCK]), HI]],
@@ -196,7 +199,9 @@ MESSAGES: dict[str, tuple[dict[str, Any], list[Any], list[Any]]] = {
         [
             *[[], None, [user(" ")], [user([])], [user(None)], [result("c")], [{"role": "user"}]],
             *[[user([image(LINK)])], [user([tool_use("c")])]],
-            *[[user([{"type": "document", "source": SOURCE, "citations": {"enabled": True}}])]],
+            *[[user([shown(SOURCE, citations={"enabled": 1})])]],
+            *[[user([shown({"type": "content", "content": []})])]],
+            *[[user([{"type": "search_result", "source": "s", "title": "t", "content": []}])]],
             *[[user([{"type": "document", "source": {"type": "text", "data": " "}}])]],
         ],
     ),
