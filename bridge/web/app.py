@@ -17,6 +17,7 @@ from bridge.web.assets import templates_folder
 from bridge.web.keyring import keyring
 from bridge.web.keys import (
     DEMO,
+    EMBEDDINGS,
     ENGINE,
     KEYRING,
     LEDGER,
@@ -28,7 +29,7 @@ from bridge.web.keys import (
 )
 from bridge.web.ledger import Ledger
 from bridge.web.middlewares import ALL, add_headers
-from bridge.web.runtime import backend, session_manager, steady_clock
+from bridge.web.runtime import backend, embeddings, session_manager, steady_clock
 from bridge.web.stream import Patience
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,11 @@ def build_app(
             app[SESSIONS] = manager
             yield
 
+    async def _embeddings(app: web.Application) -> AsyncIterator[None]:
+        async with embeddings(settings) as app[EMBEDDINGS]:
+            yield
+
+    app.cleanup_ctx.append(_embeddings)
     app.cleanup_ctx.append(_backend)
     app.cleanup_ctx.append(_sessions)
     app.cleanup_ctx.append(_sweeping)

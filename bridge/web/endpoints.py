@@ -8,6 +8,7 @@ from bridge.web import (
     compatibility,
     counting,
     docs,
+    embeddings,
     operations,
     pages,
     sessions,
@@ -59,6 +60,14 @@ def table() -> tuple[Endpoint, ...]:
             summary="Count the tokens of a conversation, without answering it",
             handler=counting.count_tokens,
             operation=operations.COUNT_TOKENS,
+        ),
+        Endpoint(
+            method=hdrs.METH_POST,
+            path="/v1/embeddings",
+            summary="Vectors of texts, by a model of this machine or of another server",
+            handler=embeddings.embeddings,
+            bare=True,
+            operation=operations.EMBEDDINGS,
         ),
         Endpoint(
             method=hdrs.METH_POST,

@@ -21,6 +21,8 @@ def error_response(
     status, body = error_document(request, error, request_id)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if status == 501:  # the official clients would try twice more
+        headers["x-should-retry"] = "false"
     return json_response(body, status=status, headers=headers)
 
 

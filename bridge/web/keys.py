@@ -6,6 +6,7 @@ from aiohttp import web
 
 from bridge.claude.engine import Engine
 from bridge.demo import DemoUpstream
+from bridge.embeddings.engine import Embeddings
 from bridge.sessions.manager import SessionManager
 from bridge.settings import Settings
 from bridge.web.endpoint import Endpoint
@@ -16,6 +17,7 @@ from bridge.web.stream import Patience
 SETTINGS = web.AppKey("settings", Settings)
 ENGINE = web.AppKey("engine", Engine)
 SESSIONS = web.AppKey("sessions", SessionManager)
+EMBEDDINGS = web.AppKey("embeddings", Embeddings)
 DEMO = web.AppKey("demo", DemoUpstream)  # there only with --demo
 KEYRING = web.AppKey("keyring", Keyring)
 LEDGER = web.AppKey("ledger", Ledger)

@@ -169,6 +169,27 @@ COUNT_TOKENS = Operation(
     ),
 )
 
+EMBEDDINGS = Operation(
+    group=ANSWERS,
+    description="By a model of this machine, or by another server, as the server was started; with "
+    "neither the answer is `501`.",
+    request="EmbeddingsRequest",
+    example={"model": "text-embedding-3-small", "input": ["Fresh bread", "Warm rolls"]},
+    answer="EmbeddingList",
+    headers=("x-bridge-ignored",),
+    errors=(
+        errors.NotProvided,
+        errors.UnsupportedParameter,
+        errors.ModelNotFound,
+        errors.TooLarge,
+        errors.RateLimited,
+        errors.UpstreamFault,
+        errors.UpstreamRefusedLogin,
+        errors.Unavailable,
+        errors.TurnTimeout,
+    ),
+)
+
 COMPATIBILITY = Operation(
     group=ANSWERS,
     description="The body is that of a chat request, and need not be one that can be answered: "

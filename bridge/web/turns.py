@@ -79,7 +79,7 @@ async def _answer(request: web.Request, dialect: Dialect) -> web.StreamResponse:
     asked = await decoded(request, dialect.decode)
     turns = [of_caller(request, turn) for turn in asked.turns]
     headers: dict[str, str] = {}
-    tell(request, headers, asked)
+    _tell(request, headers, asked)
     request[NOTES]["stream"] = asked.stream
     recorded = request.app[LEDGER].recorded
     each = [recorded(turn, _events(request, turn, asked, headers)) for turn in turns]
@@ -114,15 +114,29 @@ def of_caller(request: web.Request, turn: Turn) -> Turn:
     return evolve(turn, owner=request[PRINCIPAL].id)
 
 
-def tell(
+def _tell(
     request: web.Request,
     headers: dict[str, str],
     asked: Decoded,
     started: TurnStarted | None = None,
 ) -> None:
     """Tell the client which of its fields had no effect, or another one; and once the log."""
-    ignored = (*asked.ignored, *(started.ignored if started else ()))
-    changed = (*asked.changed, *(started.changed if started else ()))
+    tell(
+        request,
+        headers,
+        ignored=(*asked.ignored, *(started.ignored if started else ())),
+        changed=(*asked.changed, *(started.changed if started else ())),
+    )
+
+
+def tell(
+    request: web.Request,
+    headers: dict[str, str],
+    *,
+    ignored: tuple[str, ...],
+    changed: tuple[str, ...] = (),
+) -> None:
+    """Put the names of such fields into the headers of the answer, and once into the log."""
     for header, names in (("x-bridge-ignored", ignored), ("x-bridge-changed", changed)):
         if names:
             headers[header] = header_list(tuple(dict.fromkeys(names)))
@@ -145,7 +159,7 @@ async def _events(
         async with contextlib.aclosing(request.app[ENGINE].run(turn)) as events:
             async for event in events:
                 if isinstance(event, TurnStarted):
-                    tell(request, headers, asked, event)
+                    _tell(request, headers, asked, event)
                     if event.live:
                         headers["x-bridge-session"] = Outcome.MATCHED.value
                 yield event
@@ -158,7 +172,7 @@ async def _events(
             async with contextlib.aclosing(exchange.events()) as events:
                 async for event in events:
                     if isinstance(event, TurnStarted):
-                        tell(request, headers, asked, event)
+                        _tell(request, headers, asked, event)
                     yield event
     except BridgeError as error:
         yield TurnFailed(error=error)

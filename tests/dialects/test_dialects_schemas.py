@@ -29,7 +29,7 @@ from request_schemas import faults, validator_of
 from bridge.core.errors import InvalidRequest
 from bridge.core.events import Event, FinishReason, TurnFailed, Usage
 from bridge.core.fold import fold
-from bridge.dialects import anthropic_messages, openai_chat, openai_completions
+from bridge.dialects import anthropic_messages, openai_chat, openai_completions, openai_embeddings
 from bridge.dialects.anthropic_messages.models import POLICY as MESSAGES_POLICY
 from bridge.dialects.anthropic_messages.models import WireRequest as MessagesWire
 from bridge.dialects.frames import dumps
@@ -39,11 +39,13 @@ from bridge.dialects.openai_chat.models import POLICY as CHAT_POLICY
 from bridge.dialects.openai_chat.models import WireRequest as ChatWire
 from bridge.dialects.openai_completions.decode import POLICY as COMPLETIONS_POLICY
 from bridge.dialects.openai_completions.decode import WireRequest as CompletionWire
+from bridge.dialects.openai_embeddings.decode import WireRequest as EmbeddingsWire
 from bridge.dialects.schemas import Schema, derived, plain_words, record
 from bridge.dialects.wire import hardened_converter, tagged
 
 CHAT = validator_of("ChatRequest", openai_chat.schemas())
 MESSAGE = validator_of("MessagesRequest", anthropic_messages.schemas())
+EMBEDDING = validator_of("EmbeddingsRequest", openai_embeddings.schemas())
 COMPLETION = validator_of("CompletionRequest", openai_completions.schemas())
 COMPONENTS = {**COMMON, **openai_chat.schemas(), **anthropic_messages.schemas()}
 ANSWER = {
@@ -191,15 +193,29 @@ MESSAGES: dict[str, tuple[dict[str, Any], list[Any], list[Any]]] = {
             *[[user([{"type": "document", "source": SOURCE, "citations": {"enabled": False}}])]],
             *[[user([{"type": "document", "source": {"type": "text", "data": "a"}}])]],
             *[[HI, assistant([tool_use("c")]), user([tool_result("c")])], [HI, system("s"), HI]],
+            *[[user([{"type": "search_result", "source": "a", "title": "b", "content": [BLOCK]}])]],
             *[[HI, assistant([thinking(), redacted(), BLOCK]), HI]],
         ],
         [
             *[[], None, [user(" ")], [user([])], [user(None)], [result("c")], [{"role": "user"}]],
             *[[user([image(LINK)])], [user([tool_use("c")])]],
-            *[[user([{"type": "document", "source": SOURCE, "citations": {"enabled": True}}])]],
+            *[[user([{"type": "document", "source": SOURCE, "citations": {"enabled": 1}}])]],
             *[[user([{"type": "document", "source": {"type": "text", "data": " "}}])]],
         ],
     ),
+}
+
+
+INPUT: dict[str, tuple[dict[str, Any], list[Any], list[Any]]] = {
+    "input": (
+        {},
+        ["a", " ", ["a"], ["a"] * 2048],
+        [None, "", [], [""], ["a"] * 2049, [1], [[1]], 1],
+    ),
+    "model": ({}, ["a"], [None, "", 1]),
+    "encoding_format": ({}, [None, "float", "base64"], ["", "int8", 1]),
+    "dimensions": ({}, [None, 1, 64.0], [0, "1", 1.5]),
+    "user": ({}, [None, "", "a"], [1]),
 }
 
 
@@ -222,6 +238,10 @@ def bodies(at: int) -> Iterator[Any]:
         for value in row[at]:
             body = {"messages": [HI], "max_tokens": 9, **row[0], name: value}
             yield pytest.param("messages", body, id=f"messages {name} {value}")
+    for name, row in INPUT.items():
+        for value in row[at]:
+            body = {"input": "a", "model": "b", name: value}
+            yield pytest.param("embeddings", body, id=f"embeddings {name} {str(value)[:20]}")
     for kind, policy, body in (
         ("chat", CHAT_POLICY, {"messages": [HI]}),
         ("text", COMPLETIONS_POLICY, {"prompt": "a"}),
@@ -237,6 +257,7 @@ DIALECTS: dict[str, tuple[Any, Callable[[bytes], Any]]] = {
     "chat": (CHAT, openai_chat.decode),
     "text": (COMPLETION, openai_completions.decode),
     "messages": (MESSAGE, anthropic_messages.decode),
+    "embeddings": (EMBEDDING, openai_embeddings.decode),
 }
 
 
@@ -259,10 +280,13 @@ def test_every_field_has_a_row() -> None:
     assert set(FIELDS) == {field.name for field in attrs.fields(ChatWire)}
     untold = {"model", "stream", "session_id"}  # as in a chat
     assert set(MESSAGES) | untold == {field.name for field in attrs.fields(MessagesWire)}
+    assert set(INPUT) == {field.name for field in attrs.fields(EmbeddingsWire)}
     assert set(FIELDS) | set(PROMPT) >= {field.name for field in attrs.fields(CompletionWire)}
 
 
-@pytest.mark.parametrize("dialect", [openai_chat, openai_completions, anthropic_messages])
+@pytest.mark.parametrize(
+    "dialect", [openai_chat, openai_completions, openai_embeddings, anthropic_messages]
+)
 def test_every_property_says_what_it_is(dialect: Any) -> None:
     for name, schema in dialect.schemas().items():
         assert schema["description"].endswith((".", "`")), name

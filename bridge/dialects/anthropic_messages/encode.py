@@ -13,6 +13,7 @@ from bridge.core.events import (
     BlockEnded,
     BlockKind,
     BlockStarted,
+    CitationDelta,
     Event,
     FinishReason,
     SignatureDelta,
@@ -113,7 +114,8 @@ def _stopped(reason: FinishReason, sequence: str | None, refusal: Any) -> dict[s
 def _block(block: Block) -> dict[str, Any]:
     match block.kind:
         case BlockKind.TEXT:
-            return {"type": "text", "text": block.text}
+            cited = {"citations": [dict(c) for c in block.citations]} if block.citations else {}
+            return {"type": "text", "text": block.text, **cited}
         case BlockKind.THINKING:
             return {"type": "thinking", "thinking": block.text, "signature": block.signature}
         case BlockKind.REDACTED_THINKING:
@@ -143,6 +145,8 @@ class EventEncoder:
                 return _delta(index, {"type": "text_delta", "text": text})
             case ThinkingDelta(index=index, text=text):
                 return _delta(index, {"type": "thinking_delta", "thinking": text})
+            case CitationDelta(index=index, citation=citation):
+                return _delta(index, {"type": "citations_delta", "citation": dict(citation)})
             case SignatureDelta(index=index, signature=signature):
                 return _delta(index, {"type": "signature_delta", "signature": signature})
             case ToolArgsDelta(index=index, json=piece):

@@ -57,34 +57,6 @@ _NOTES: Notes = {
         },
         "metadata": {"description": "About the request."},
     },
-    models.TextBlock: {"text": {"description": "The text; a user's says something."}},
-    models.Base64Source: {
-        "media_type": {
-            "description": "Of a picture `image/png`, `image/jpeg`, `image/gif` or `image/webp`, "
-            "of a document `application/pdf`."
-        },
-        "data": {"description": "The bytes in base64."},
-    },
-    models.UrlSource: {"url": {"description": "`https://…`; the model's side fetches it."}},
-    models.TextSource: {
-        "data": {"description": "The text.", "pattern": SPOKEN},
-        "media_type": {"enum": ["text/plain"], "description": "Its type."},
-    },
-    models.FileSource: {"file_id": {"description": "Refused: this server keeps no files."}},
-    models.ImageBlock: {"source": {"description": "The picture."}},
-    models.Citations: {
-        "enabled": {
-            "type": ["boolean", "null"],
-            "enum": [False, None],
-            "description": "They can't be had here.",
-        }
-    },
-    models.DocumentBlock: {
-        "source": {"description": "The document."},
-        "title": {"description": "Its title, which the model is told."},
-        "context": {"description": "What else the model is told about it."},
-        "citations": {"description": "Whether the answer is to cite it."},
-    },
     models.ToolResultBlock: {
         "tool_use_id": {"description": "The call that it answers."},
         "content": {"description": "What the call gave back."},
@@ -143,6 +115,8 @@ _DELTAS = {
     "input_json_delta": "partial_json",
 }
 
+_CITATION: Schema = {"type": "object", "description": "As the model's side tells it."}
+
 _ANSWERS: dict[str, Schema] = {
     "Message": record(
         "A whole answer; in `message_start` one that holds nothing yet.",
@@ -158,7 +132,13 @@ _ANSWERS: dict[str, Schema] = {
     "MessageBlock": {
         "description": "A piece of the answer.",
         "oneOf": [
-            record("Words.", type={"const": "text"}, text=TEXT),
+            record(
+                "Words, and what they cite.",
+                ["citations"],
+                type={"const": "text"},
+                text=TEXT,
+                citations={"type": "array", "minItems": 1, "items": _CITATION},
+            ),
             record("Reasoning.", type={"const": "thinking"}, thinking=TEXT, signature=TEXT),
             record(
                 "Reasoning for the model's side alone.",
@@ -200,6 +180,13 @@ _ANSWERS: dict[str, Schema] = {
                     "oneOf": [
                         record("What is new.", type={"const": kind}, **{name: TEXT})
                         for kind, name in _DELTAS.items()
+                    ]
+                    + [
+                        record(
+                            "What the words cite.",
+                            type={"const": "citations_delta"},
+                            citation=_CITATION,
+                        )
                     ]
                 },
             ),
