@@ -27,44 +27,7 @@ MODEL: Schema = {
     "or whatever else `GET /v1/models` lists. Without it the server's default.",
 }
 
-_CITED: Schema = {"description": "Whether the answer is to cite it."}
-
 SHARED: Notes = {
-    blocks.TextBlock: {"text": {"description": "The text; a user's says something."}},
-    blocks.Base64Source: {
-        "media_type": {
-            "description": "Of a picture `image/png`, `image/jpeg`, `image/gif` or `image/webp`, "
-            "of a document `application/pdf`."
-        },
-        "data": {"description": "The bytes in base64."},
-    },
-    blocks.UrlSource: {"url": {"description": "`https://…`; the model's side fetches it."}},
-    blocks.TextSource: {
-        "data": {"description": "The text.", "pattern": SPOKEN},
-        "media_type": {"enum": ["text/plain"], "description": "Its type."},
-    },
-    blocks.PiecesSource: {
-        "content": {
-            "description": "The document: a text, or texts and pictures.",
-            "pattern": SPOKEN,
-            "minItems": 1,
-        }
-    },
-    blocks.FileSource: {"file_id": {"description": "Refused: this server keeps no files."}},
-    blocks.ImageBlock: {"source": {"description": "The picture."}},
-    blocks.Citations: {"enabled": {"description": "Whether it does."}},
-    blocks.DocumentBlock: {
-        "source": {"description": "The document."},
-        "title": {"description": "Its title, which the model is told."},
-        "context": {"description": "What else the model is told about it."},
-        "citations": _CITED,
-    },
-    blocks.SearchResultBlock: {
-        "source": {"description": "Where it was found.", "pattern": SPOKEN},
-        "title": {"description": "What it is called.", "pattern": SPOKEN},
-        "content": {"description": "What it says.", "minItems": 1},
-        "citations": _CITED,
-    },
     WireThinking: {
         "type": {"enum": list(ThinkingMode), "description": "How the model thinks."},
         "budget_tokens": {
@@ -87,4 +50,35 @@ SHARED: Notes = {
         "signature": {"description": "By which its side knows it again."},
     },
     blocks.RedactedBlock: {"data": {"description": "As it came."}},
+    blocks.TextBlock: {"text": {"description": "The text; outside of answers it says something."}},
+    blocks.Base64Source: {
+        "media_type": {
+            "description": "Of a picture `image/png`, `image/jpeg`, `image/gif` or `image/webp`, "
+            "of a document `application/pdf`."
+        },
+        "data": {"description": "The bytes in base64."},
+    },
+    blocks.UrlSource: {"url": {"description": "`https://…`; the model's side fetches it."}},
+    blocks.TextSource: {
+        "data": {"description": "The text.", "pattern": SPOKEN},
+        "media_type": {"enum": ["text/plain"], "description": "Its type."},
+    },
+    blocks.PiecesSource: {
+        "content": {"description": "The pieces.", "pattern": SPOKEN, "minItems": 1}
+    },
+    blocks.FileSource: {"file_id": {"description": "Refused: this server keeps no files."}},
+    blocks.ImageBlock: {"source": {"description": "The picture."}},
+    blocks.Citations: {"enabled": {"description": "Whether the answer is to cite it."}},
+    blocks.DocumentBlock: {
+        "source": {"description": "The document."},
+        "title": {"description": "Its title, which the model is told."},
+        "context": {"description": "What else the model is told about it."},
+        "citations": {"description": "Whether the answer is to cite it."},
+    },
+    blocks.SearchResultBlock: {
+        "source": {"description": "Where it was found.", "pattern": SPOKEN},
+        "title": {"description": "Its title.", "pattern": SPOKEN},
+        "content": {"description": "What was found.", "minItems": 1},
+        "citations": {"description": "Whether the answer is to cite it."},
+    },
 }

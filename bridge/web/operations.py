@@ -171,19 +171,20 @@ COUNT_TOKENS = Operation(
 
 EMBEDDINGS = Operation(
     group=ANSWERS,
-    description="As OpenAI's own endpoint of that name, by a model inside the server or by the "
-    "server that `EMBEDDINGS_BASE_URL` names. Without either the answer is `501`.",
+    description="By a model of this machine, or by another server, as the server was started; with "
+    "neither the answer is `501`.",
     request="EmbeddingsRequest",
-    example={"model": "text-embedding-3-small", "input": ["a loaf of bread", "some bread"]},
-    answer="Embeddings",
+    example={"model": "text-embedding-3-small", "input": ["Fresh bread", "Warm rolls"]},
+    answer="EmbeddingList",
     headers=("x-bridge-ignored",),
     errors=(
         errors.NotProvided,
-        errors.InvalidRequest,
+        errors.UnsupportedParameter,
         errors.ModelNotFound,
         errors.TooLarge,
         errors.RateLimited,
         errors.UpstreamFault,
+        errors.UpstreamRefusedLogin,
         errors.Unavailable,
         errors.TurnTimeout,
     ),

@@ -3,7 +3,12 @@
 import functools
 from typing import Any
 
-from bridge.dialects import anthropic_messages, openai_chat, openai_completions, openai_embeddings
+from bridge.dialects import (
+    anthropic_messages,
+    openai_chat,
+    openai_completions,
+    openai_embeddings,
+)
 from bridge.dialects.notes import COUNT, ID_LIMITS, SECONDS, TEXT
 from bridge.dialects.openai.schemas import COMPONENTS as COMMON
 from bridge.dialects.schemas import Notes, Schema, derived, nullable, record, ref
@@ -250,8 +255,8 @@ def components() -> dict[str, Any]:
         **COMMON,
         **openai_chat.schemas(),
         **openai_completions.schemas(),
-        **anthropic_messages.schemas(),
         **openai_embeddings.schemas(),
+        **anthropic_messages.schemas(),
         **derived(ForkRequest, "", notes=_FORK),
         **_OURS,
     }

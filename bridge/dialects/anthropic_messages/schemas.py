@@ -114,10 +114,8 @@ _DELTAS = {
     "signature_delta": "signature",
     "input_json_delta": "partial_json",
 }
-_CITATION: Schema = {
-    "type": "object",
-    "description": "What the words are taken from, as the model's side tells it.",
-}
+
+_CITATION: Schema = {"type": "object", "description": "As the model's side tells it."}
 
 _ANSWERS: dict[str, Schema] = {
     "Message": record(
@@ -135,11 +133,11 @@ _ANSWERS: dict[str, Schema] = {
         "description": "A piece of the answer.",
         "oneOf": [
             record(
-                "Words.",
+                "Words, and what they cite.",
                 ["citations"],
                 type={"const": "text"},
                 text=TEXT,
-                citations={"type": "array", "items": _CITATION},
+                citations={"type": "array", "minItems": 1, "items": _CITATION},
             ),
             record("Reasoning.", type={"const": "thinking"}, thinking=TEXT, signature=TEXT),
             record(
@@ -185,7 +183,9 @@ _ANSWERS: dict[str, Schema] = {
                     ]
                     + [
                         record(
-                            "What is new.", type={"const": "citations_delta"}, citation=_CITATION
+                            "What the words cite.",
+                            type={"const": "citations_delta"},
+                            citation=_CITATION,
                         )
                     ]
                 },

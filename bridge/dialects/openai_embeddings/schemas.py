@@ -11,44 +11,42 @@ _NOTES: Notes = {
             "effect, and are named in the header `x-bridge-ignored`."
         },
         "input": {
-            "description": f"The text, or up to {MAX_TEXTS}.",
+            "description": f"A text, or up to {MAX_TEXTS}. Tokens are refused.",
             "minLength": 1,
             "minItems": 1,
             "maxItems": MAX_TEXTS,
             "items": {"minLength": 1},
         },
-        "model": {
-            "description": "`text-embedding-3-small` or another name of OpenAI's; the answer says "
-            "which model made the vectors.",
-            "minLength": 1,
-        },
-        "encoding_format": {"enum": [*FORMATS], "description": "How vectors are written."},
-        "dimensions": {"minimum": 1, "description": "How long they are; each model has its own."},
-        "user": {"description": "Sent on to another server, without effect here."},
-    },
-}
-_EMBEDDING = record(
-    "The vector of a text.",
-    object={"const": "embedding"},
-    index=COUNT | {"description": "Which text."},
-    embedding={
-        "anyOf": [
-            {"type": "array", "items": {"type": "number"}},
-            {"type": "string", "description": "Little-endian floats of 32 bits, in base64."},
-        ]
-    },
-)
+        "model": {"description": "A model for embeddings; the answer names the one that made them.",
+                  "minLength": 1},
+        "encoding_format": {"description": "How vectors are written.", "enum": list(FORMATS)},
+        "dimensions": {"description": "How long a vector is to be.", "minimum": 1},
+        "user": {"description": "Your own id of the person who asks."},
+    }
+}  # fmt: skip
+
 _ANSWERS = {
-    "Embeddings": record(
-        "The vectors, in the order of the texts.",
+    "EmbeddingList": record(
+        "The vectors of the texts, in their order.",
         object={"const": "list"},
-        data={"type": "array", "items": _EMBEDDING},
+        data={
+            "type": "array",
+            "items": record(
+                "A vector.",
+                object={"const": "embedding"},
+                index=COUNT | {"description": "The text that it belongs to."},
+                embedding={
+                    "anyOf": [{"type": "array", "items": {"type": "number"}}, TEXT],
+                    "description": "Numbers, or little-endian 32-bit floats in base64.",
+                },
+            ),
+        },
         model=TEXT | {"description": "The model that made them."},
-        usage=record("What it took.", prompt_tokens=COUNT, total_tokens=COUNT),
-    )
+        usage=record("Tokens.", prompt_tokens=COUNT, total_tokens=COUNT),
+    ),
 }
 
 
 def schemas() -> dict[str, Schema]:
-    """The components: ``EmbeddingsRequest``, ``Embeddings``, their parts."""
+    """The components: ``EmbeddingsRequest``, ``EmbeddingList``."""
     return {**derived(WireRequest, "Embeddings", notes=_NOTES, policy=POLICY), **_ANSWERS}
