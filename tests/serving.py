@@ -223,10 +223,10 @@ def heard(*texts: str) -> list[dict[str, Any]]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    """Let the others run until something holds; ten seconds at most."""
-    async with asyncio.timeout(10):
+    """Let the others run until something holds; a minute at most."""
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - private state that tells nobody when it changes
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)  # so that who is waited for has the processor
 
 
 @contextlib.asynccontextmanager
