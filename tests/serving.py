@@ -178,7 +178,7 @@ class Running:
     @contextlib.asynccontextmanager
     async def next_request(self) -> AsyncIterator["asyncio.Task[Received]"]:
         """Inside it something is sent; the task gives the request that then reaches the model."""
-        arrival = asyncio.create_task(self.upstream.next_request(timeout=20))
+        arrival = asyncio.create_task(self.upstream.next_request(timeout=60))
         await asyncio.sleep(0)  # it listens from here on
         try:
             yield arrival

@@ -15,14 +15,11 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from bridge.core.blocks import block_of
 from bridge.core.conversation import (
-    Document,
-    Image,
-    LinkedImage,
     Message,
     Part,
     RedactedThinking,
-    ResultPart,
     Role,
     Text,
     Thinking,
@@ -53,7 +50,7 @@ def script(messages: Sequence[Message], model: str | None = None) -> Script:
     the model that gave it: the CLI sends reasoning, whose signature is bound to its model, to that
     one and to no other. Where that is not known it is taken to be ``model``, the one that is asked.
     """
-    merged = _alternating(messages)
+    merged = alternating(messages)
     return Script(
         earlier=tuple(
             _user_line(side.blocks, query=False)
@@ -66,8 +63,8 @@ def script(messages: Sequence[Message], model: str | None = None) -> Script:
 
 
 @define
-class _Side:
-    """What one side says before the other one does."""
+class Side:
+    """What one side says before the other one does: blocks of the Messages API."""
 
     role: Role
     blocks: list[dict[str, Any]]
@@ -109,8 +106,9 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:24]
 
 
-def _alternating(messages: Iterable[Message]) -> list[_Side]:
-    merged: list[_Side] = []
+def alternating(messages: Iterable[Message]) -> list[Side]:
+    """The messages as the Messages API takes them: one side after the other."""
+    merged: list[Side] = []
     ids = _CallIds()
     for message in messages:
         role = Role.ASSISTANT if message.role is Role.ASSISTANT else Role.USER
@@ -118,7 +116,7 @@ def _alternating(messages: Iterable[Message]) -> list[_Side]:
         if merged and merged[-1].role is role:
             merged[-1].blocks.extend(blocks)
         elif blocks:
-            merged.append(_Side(role, blocks, message.model))
+            merged.append(Side(role, blocks, message.model))
     for before, side in itertools.pairwise(merged):
         if side.role is Role.USER:  # the API wants results first; a live process has them in order
             places = {block["id"]: n for n, block in enumerate(before.blocks) if "id" in block}
@@ -144,35 +142,19 @@ def _block(part: Part, role: Role, ids: _CallIds) -> dict[str, Any]:
                 "name": fit_name(part.name),
                 "input": dict(part.arguments),
             }
-        case Image() | LinkedImage() | Document():
-            return _read(part)
         case ToolResult():
             return {
                 "type": "tool_result",
                 "tool_use_id": ids.result(part.call_id),
-                "content": [_read(piece) for piece in part.content],
+                "content": [block_of(piece) for piece in part.content],
                 **({"is_error": True} if part.is_error else {}),
             }
         case Thinking():
             return {"type": "thinking", "thinking": part.text, "signature": part.signature}
         case RedactedThinking():
             return {"type": "redacted_thinking", "data": part.data}
-
-
-def _read(part: ResultPart) -> dict[str, Any]:
-    """What the model reads, in a message of the user or in a result."""
-    match part:
-        case Text():
-            return {"type": "text", "text": part.text}
-        case LinkedImage():
-            return {"type": "image", "source": {"type": "url", "url": part.url}}
-        case Image():
-            kind, source_type, title = "image", "base64", None
-        case Document():
-            kind, title = "document", part.title
-            source_type = "text" if part.media_type == "text/plain" else "base64"
-    source = {"type": source_type, "media_type": part.media_type, "data": part.data}
-    return {"type": kind, "source": source, **({"title": title} if title else {})}
+        case _:
+            return block_of(part)
 
 
 def _user_line(blocks: list[dict[str, Any]], *, query: bool) -> Line:

@@ -10,8 +10,11 @@ from typing import Any
 from attrs import field, frozen
 
 from bridge.core.conversation import (
+    LinkedDocument,
     LinkedImage,
     Message,
+    Passages,
+    SearchResult,
     Text,
     Thinking,
     Tool,
@@ -108,7 +111,11 @@ def _size(part: Any) -> int:
             return getsizeof(str(part.arguments))
         case ToolResult():
             return sum(_size(piece) for piece in part.content)
-        case LinkedImage():
+        case Passages():
+            return sum(_size(piece) for piece in part.content)
+        case SearchResult():
+            return sum(getsizeof(text) for text in part.texts)
+        case LinkedImage() | LinkedDocument():
             return getsizeof(part.url)
         case Tool():
             return getsizeof(json.dumps(part.schema)) + getsizeof(part.description or "")

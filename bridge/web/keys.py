@@ -6,19 +6,25 @@ from aiohttp import web
 
 from bridge.claude.engine import Engine
 from bridge.demo import DemoUpstream
+from bridge.embeddings.engine import Embeddings
 from bridge.sessions.manager import SessionManager
 from bridge.settings import Settings
 from bridge.web.endpoint import Endpoint
 from bridge.web.keyring import Keyring, Principal
+from bridge.web.ledger import Ledger
 from bridge.web.stream import Patience
 
 SETTINGS = web.AppKey("settings", Settings)
 ENGINE = web.AppKey("engine", Engine)
 SESSIONS = web.AppKey("sessions", SessionManager)
+EMBEDDINGS = web.AppKey("embeddings", Embeddings)
 DEMO = web.AppKey("demo", DemoUpstream)  # there only with --demo
 KEYRING = web.AppKey("keyring", Keyring)
+LEDGER = web.AppKey("ledger", Ledger)
 STARTED_AT = web.AppKey("started_at", int)
 ENDPOINTS = web.AppKey("endpoints", tuple[Endpoint, ...])
+OPENAPI = web.AppKey("openapi", dict[str, Any])  # the document that describes the endpoints
+PAGES = web.AppKey("pages", dict[str, str])  # those that were rendered once
 OPEN_ROUTES = web.AppKey("open_routes", frozenset[web.AbstractRoute])  # they need no key
 TOLD = web.AppKey("told", set[str])  # the ignored fields that the log has told of
 PATIENCE = web.AppKey("patience", Patience)

@@ -21,15 +21,25 @@ from bridge.core.events import (
     UsageReported,
 )
 from bridge.core.fold import Folder
-from bridge.dialects.openai.parameters import budget_in_header
+from bridge.dialects.thinking import budget_in_header
 from bridge.sessions.merging import Outcome
 from bridge.sessions.session import check_id
 from bridge.web.body import read_json_body
-from bridge.web.dialects import CHAT, COMPLETIONS, Decoded, Dialect, Encode
+from bridge.web.dialects import (
+    CHAT,
+    COMPLETIONS,
+    MESSAGES,
+    Decode,
+    Decoded,
+    Dialect,
+    Encode,
+    Reply,
+)
 from bridge.web.errors import json_response
 from bridge.web.keys import (
     DELIVERED,
     ENGINE,
+    LEDGER,
     NOTES,
     PATIENCE,
     PRINCIPAL,
@@ -60,21 +70,19 @@ async def completions(request: web.Request) -> web.StreamResponse:
     return await _answer(request, COMPLETIONS)
 
 
+async def messages(request: web.Request) -> web.StreamResponse:
+    """``POST /v1/messages``"""
+    return await _answer(request, MESSAGES)
+
+
 async def _answer(request: web.Request, dialect: Dialect) -> web.StreamResponse:
-    named = named_in_header(request)
-    body = await read_json_body(request)
-    if len(body) > DECODED_AT_ONCE:
-        asked = await asyncio.to_thread(dialect.decode, body, named)
-    else:
-        asked = dialect.decode(body, named)
+    asked = await decoded(request, dialect.decode)
     turns = [of_caller(request, turn) for turn in asked.turns]
     headers: dict[str, str] = {}
     _tell(request, headers, asked)
     request[NOTES]["stream"] = asked.stream
-    for turn in turns:
-        if turn.session is not None:
-            check_id(turn.session, "session_id")
-    each = [_events(request, turn, asked, headers) for turn in turns]
+    recorded = request.app[LEDGER].recorded
+    each = [recorded(turn, _events(request, turn, asked, headers)) for turn in turns]
     events = merged(each, where=dialect.turns)
     async with contextlib.aclosing(events):
         if asked.stream:
@@ -82,12 +90,26 @@ async def _answer(request: web.Request, dialect: Dialect) -> web.StreamResponse:
         return await _document(request, dialect, asked, events, headers)
 
 
+async def decoded(request: web.Request, decode: Decode) -> Decoded:
+    """The request as its dialect reads it; the sessions that it names may be such."""
+    named = named_in_header(request)
+    body = await read_json_body(request)
+    if len(body) > DECODED_AT_ONCE:
+        asked = await asyncio.to_thread(decode, body, named, request.headers)
+    else:
+        asked = decode(body, named, request.headers)
+    for turn in asked.turns:
+        if turn.session is not None:
+            check_id(turn.session, "session_id")
+    return asked
+
+
 def of_caller(request: web.Request, turn: Turn) -> Turn:
     """The turn as one of the caller's, with what its headers ask."""
     budget = request.headers.get("X-Claude-Max-Thinking-Tokens")
     if budget is not None:
         in_header = Reasoning(thought=budget_in_header(budget))
-        if turn.reasoning == Reasoning():
+        if turn.reasoning.effort is None and turn.reasoning.thought is None:
             turn = evolve(turn, reasoning=in_header)
     return evolve(turn, owner=request[PRINCIPAL].id)
 
@@ -99,8 +121,22 @@ def _tell(
     started: TurnStarted | None = None,
 ) -> None:
     """Tell the client which of its fields had no effect, or another one; and once the log."""
-    ignored = (*asked.ignored, *(started.ignored if started else ()))
-    changed = (*asked.changed, *(started.changed if started else ()))
+    tell(
+        request,
+        headers,
+        ignored=(*asked.ignored, *(started.ignored if started else ())),
+        changed=(*asked.changed, *(started.changed if started else ())),
+    )
+
+
+def tell(
+    request: web.Request,
+    headers: dict[str, str],
+    *,
+    ignored: tuple[str, ...],
+    changed: tuple[str, ...] = (),
+) -> None:
+    """Put the names of such fields into the headers of the answer, and once into the log."""
     for header, names in (("x-bridge-ignored", ignored), ("x-bridge-changed", changed)):
         if names:
             headers[header] = header_list(tuple(dict.fromkeys(names)))
@@ -155,7 +191,7 @@ async def _document(
         folders[choice].feed(event)
     completed = [folder.completion for folder in folders if folder.completion is not None]
     assert len(completed) == len(folders)  # noqa: S101 - the engine's promise: the last event ends it
-    document = dialect.render(asked, completed, _answer_id(dialect), int(time.time()))
+    document = dialect.render(asked, completed, _reply(request, dialect))
     return json_response(document, headers={**headers, "Cache-Control": "no-store"})
 
 
@@ -166,8 +202,8 @@ async def _stream(
     events: AsyncGenerator[tuple[int, Event]],
     headers: Mapping[str, str],
 ) -> web.StreamResponse:
-    encode = dialect.encoder(asked, _answer_id(dialect), int(time.time()))
-    async with EventStream(request, headers, request.app[PATIENCE]) as stream:
+    encode = dialect.encoder(asked, _reply(request, dialect))
+    async with EventStream(request, headers, request.app[PATIENCE], dialect.ping) as stream:
         try:
             await _send(request, events, encode, stream)
         except ConnectionResetError:
@@ -218,8 +254,12 @@ def _note(request: web.Request, event: Event) -> None:
             request[NOTES]["error"] = error.code or error.kind.value
 
 
-def _answer_id(dialect: Dialect) -> str:
-    return f"{dialect.prefix}{uuid.uuid4().hex}"
+def _reply(request: web.Request, dialect: Dialect) -> Reply:
+    return Reply(
+        id=f"{dialect.prefix}{uuid.uuid4().hex}",
+        created=int(time.time()),
+        request_id=request[REQUEST_ID],
+    )
 
 
 def header_list(names: tuple[str, ...]) -> str:

@@ -20,7 +20,7 @@ from bridge.core.events import (
     UsageReported,
 )
 from bridge.core.fold import fold
-from bridge.dialects.openai.frames import dumps
+from bridge.dialects.frames import dumps
 from bridge.dialects.openai_chat import ChunkEncoder, render
 
 ID, CREATED, MODEL = "chatcmpl-1", 1_700_000_000, "claude-opus-4-5"
@@ -51,6 +51,7 @@ ERRORS: dict[type[BridgeError], tuple[str, str | None]] = {
     errors.RateLimited: ("rate_limit_error", "rate_limit_exceeded"),
     errors.Internal: ("api_error", "internal_error"),
     errors.StorageFault: ("api_error", "storage_failed"),
+    errors.NotProvided: ("api_error", "not_provided"),
     errors.UpstreamFault: ("api_error", "upstream_error"),
     errors.WrongAnswer: ("api_error", "wrong_answer"),
     errors.UpstreamRefusedLogin: ("api_error", "upstream_authentication"),
