@@ -35,7 +35,7 @@ Connected = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @contextlib.asynccontextmanager
 async def connected(server: Running, *, receive_buffer: int = 0) -> AsyncIterator[Connected]:
-    """A connection, with half a minute for all that is done on it."""
+    """A connection, with a minute for all that is done on it."""
     host, port = server.url.removeprefix("http://").split(":")
     sock = socket.socket()
     sock.setblocking(False)
@@ -46,7 +46,7 @@ async def connected(server: Running, *, receive_buffer: int = 0) -> AsyncIterato
         sock=sock, limit=2**12 if receive_buffer else 2**16
     )
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             yield reader, writer
     finally:
         writer.close()

@@ -63,7 +63,7 @@ def frames_of(body: bytes) -> Frames:
 
 
 def text_of(frames: Frames) -> str:
-    return "".join(re.findall(r'"(?:content|text)": "((?:word\d+ ?)+)"', str(frames)))
+    return "".join(re.findall(r'"(?:content|text)": "([^"]*)"', str(frames)))
 
 
 def assert_stream(reply: Reply) -> None:
@@ -232,13 +232,13 @@ async def test_a_slow_reader_gets_all_of_it_and_holds_up_nobody(
     server: Running, path: str, session: str
 ) -> None:
     """Its stream is larger than what fits between it and the server."""
-    words = 1_200
+    words = 800
     async with connected(server, receive_buffer=2_048) as (reader, writer):
         writer.write(asking(path, body_of(path, words=words), version="1.0"))
         head = await read_head(reader)
         other = await plainly(server, path, body_of(path, session=session, stream=False))
         assert other.status == 200
-        body = b"".join([await reader.read(1) for _ in range(2_000)])
+        body = b"".join([await reader.read(1) for _ in range(300)])
         while piece := await reader.read(1_000):
             body += piece
     assert_stream(head)
