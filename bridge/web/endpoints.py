@@ -14,8 +14,9 @@ from bridge.web import (
     sessions,
     turns,
 )
-from bridge.web.assets import static_folder
-from bridge.web.endpoint import Endpoint
+from bridge.web.assets import static_file, static_files
+from bridge.web.body import invited_later
+from bridge.web.endpoint import Endpoint, Handler
 from bridge.web.keys import ENDPOINTS, OPEN_ROUTES, OPENAPI, PAGES
 from bridge.web.openapi import document
 
@@ -192,15 +193,19 @@ def table() -> tuple[Endpoint, ...]:
 def register(app: web.Application) -> None:
     """Put the table, and the static files, into the application's router."""
     open_routes: set[web.AbstractRoute] = set()
+
+    def add(method: str, path: str, handler: Handler, *, is_open: bool) -> None:
+        for each in (method, hdrs.METH_HEAD) if method == hdrs.METH_GET else (method,):
+            route = app.router.add_route(each, path, handler, expect_handler=invited_later)
+            if is_open:
+                open_routes.add(route)
+
     endpoints = app[ENDPOINTS] = table()
     app[OPENAPI] = document(endpoints)
     app[PAGES] = {}
     for endpoint in endpoints:
         for path in endpoint.paths:
-            routes = [app.router.add_route(endpoint.method, path, endpoint.handler)]
-            if endpoint.method == hdrs.METH_GET:
-                routes.append(app.router.add_route(hdrs.METH_HEAD, path, endpoint.handler))
-            if endpoint.open:
-                open_routes.update(routes)
-    open_routes.update(app.router.add_static("/static", static_folder()))
+            add(endpoint.method, path, endpoint.handler, is_open=endpoint.open)
+    for name in static_files():
+        add(hdrs.METH_GET, f"/static/{name}", static_file, is_open=True)
     app[OPEN_ROUTES] = frozenset(open_routes)

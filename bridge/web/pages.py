@@ -19,9 +19,7 @@ async def index(request: web.Request) -> web.Response:
         "base_url": f"{request.scheme}://{request.host}/v1",
         "endpoints": [endpoint for endpoint in request.app[ENDPOINTS] if endpoint.path != "/"],
     }
-    response = aiohttp_jinja2.render_template("index.html", request, context)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return aiohttp_jinja2.render_template("index.html", request, context)
 
 
 async def openapi_document(request: web.Request) -> web.Response:
