@@ -28,8 +28,9 @@ class Abilities:
 
     ``quiet`` is the thinking that keeps it from thinking, None if nothing does. ``adapts``: it
     takes adaptive thinking; ``has_budget``: thinking with a budget of tokens. ``efforts`` are the
-    levels of effort, none if it takes no such thing. ``samples``: it takes ``temperature`` and
-    ``top_p``. ``can_be_forced``: it can be forced to call a function.
+    levels of effort, none if it takes no such thing. ``thinks_unasked``: it does so when a request
+    says nothing of thinking. ``samples``: it takes ``temperature``, ``top_p`` and ``top_k``.
+    ``can_be_forced``: it can be forced to call a function.
 
     The defaults are those of a model that nothing is known of.
     """
@@ -38,6 +39,7 @@ class Abilities:
     adapts: bool = True
     has_budget: bool = False
     efforts: tuple[Effort, ...] = _ALL
+    thinks_unasked: bool = True
     samples: bool = False
     can_be_forced: bool = False
 
@@ -54,6 +56,7 @@ def abilities_of(model: str) -> Abilities:
         adapts=version >= (4, 6),
         has_budget=(3, 7) <= version <= (4, 6),
         efforts=_efforts(family, version),
+        thinks_unasked=version >= (5, 0),
         samples=version < (4, 7),
         can_be_forced=version <= _LAST_FORCED.get(family, (4, 8)),
     )

@@ -21,7 +21,7 @@ _HOW_TO_ANSWER = (
     "Gives the final answer to the user. Call this function once, when everything else is done, "
     "with the whole answer as its arguments; write nothing beside it."
 )
-SAMPLING = ("temperature", "top_p")
+SAMPLING = ("temperature", "top_p", "top_k")
 _UNFORCED = "In this answer, one of the functions must be called: do not answer in words."
 
 
@@ -60,6 +60,8 @@ def request_of(turn: Turn, abilities: Abilities, *, lenient: bool = False) -> Re
     dropped = SAMPLING if lenient and not abilities.samples else ()
     fields = {name: value for name, value in sampled.items() if name not in dropped}
     bare = abilities.samples and "top_p" in fields and "temperature" not in fields
+    if turn.end_user is not None:
+        fields["metadata"] = {"user_id": turn.end_user}
     if bare:
         fields["thinking"] = {"type": "disabled"}  # or the CLI would have it think
     asked = _asked(turn, forces=abilities.can_be_forced and not thinking.has_budget)
@@ -148,6 +150,8 @@ def _sampling(sampling: Sampling) -> dict[str, Any]:
         fields["temperature"] = sampling.temperature
     if sampling.top_p is not None:
         fields["top_p"] = sampling.top_p
+    if sampling.top_k is not None:
+        fields["top_k"] = sampling.top_k
     if sampling.max_tokens is not None:
         fields["max_tokens"] = sampling.max_tokens
     if sampling.stop:

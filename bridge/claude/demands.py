@@ -19,6 +19,7 @@ from bridge.core.events import (
     BlockStarted,
     Event,
     FinishReason,
+    SignatureDelta,
     TextDelta,
     ThinkingDelta,
     ToolArgsDelta,
@@ -28,6 +29,7 @@ from bridge.core.events import (
 )
 from bridge.core.schema import value_fault
 
+_CUT = {FinishReason.LENGTH, FinishReason.CONTEXT_WINDOW}
 _WHOLE = {FinishReason.STOP, FinishReason.STOP_SEQUENCE, FinishReason.TOOL_CALLS}
 
 
@@ -139,7 +141,7 @@ class _JsonAnswer:
                 return [*self._said(event), *filter(None, [self._usage]), self._finished(event)]
             case TurnFailed() if self.started and event.error.code == "bad_arguments":
                 return [TurnFailed(error=_no_object())]
-            case BlockEnded() | ThinkingDelta() | ToolArgsDelta():
+            case BlockEnded() | ThinkingDelta() | SignatureDelta() | ToolArgsDelta():
                 return self._on(event)
             case _:
                 return [event]
@@ -154,12 +156,14 @@ class _JsonAnswer:
         if fault is None:
             return None
         return WrongAnswer(
-            "The model's answer does not meet the schema of 'response_format': "
+            "The model's answer does not meet the schema that was asked for: "
             f"'${fault.path}': {fault.problem}. Try again, or describe the field in the schema.",
             code="schema_mismatch",
         )
 
-    def _on(self, event: BlockEnded | ThinkingDelta | ToolArgsDelta) -> list[Event]:
+    def _on(
+        self, event: BlockEnded | ThinkingDelta | SignatureDelta | ToolArgsDelta
+    ) -> list[Event]:
         index = self._passed.get(event.index)
         return [] if index is None else [evolve(event, index=index)]
 
@@ -170,7 +174,7 @@ class _JsonAnswer:
     def _spoken(self, finished: TurnFinished) -> str:
         """The words, where they are the answer: JSON, as far as it came, or a refusal."""
         words = "".join(self._words)
-        cut = finished.reason is FinishReason.LENGTH and not words.lstrip().startswith("{")
+        cut = finished.reason in _CUT and not words.lstrip().startswith("{")
         return "" if self.started or cut or _calls(finished) or not words.strip() else words
 
     def _said(self, finished: TurnFinished) -> list[Event]:
@@ -196,7 +200,7 @@ class _JsonAnswer:
 
 def _no_object() -> WrongAnswer:
     return WrongAnswer(
-        "The model's answer is not the JSON object that 'response_format' asks for. Try again, or "
+        "The model's answer is not the JSON object that was asked for. Try again, or "
         "say in the messages what the object should hold.",
         code="schema_mismatch",
     )

@@ -8,7 +8,8 @@ from bridge.core import errors
 
 TOO_LONG = re.compile(r"prompt is too long", re.IGNORECASE)
 _NAMED = re.compile(
-    r"[`\"]?(temperature|top_p|max_tokens|stop_sequences|(?:adaptive )?thinking|output_config)\b"
+    r"[`\"]?(temperature|top_p|top_k|max_tokens|stop_sequences|(?:adaptive )?thinking|"
+    r"output_config)\b"
 )
 _PARAMS = {
     "stop_sequences": "stop",
@@ -78,10 +79,10 @@ def _refused(words: str) -> errors.InvalidRequest:
     param = f"tools[{tool[1]}]" if tool else None
     if named:
         param = _PARAMS.get(named[1], named[1])
-    if param in {"temperature", "top_p"}:
+    if param in {"temperature", "top_p", "top_k"}:
         words = (
-            f"{words.rstrip('.')}. (Claude's models from 4.7 on take neither temperature nor "
-            "top_p, older ones hardly while they think: leave them out, or name another model. "
+            f"{words.rstrip('.')}. (Claude's models from 4.7 on take no temperature, top_p or "
+            "top_k, older ones hardly while they think: leave them out, or name another model. "
             "Whoever runs the server can have them left out, with --lenient-sampling.)"
         )
     return errors.InvalidRequest(words, param=param)

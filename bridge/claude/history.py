@@ -18,7 +18,9 @@ from attrs import define, field, frozen
 from bridge.core.conversation import (
     Document,
     Image,
+    LinkedDocument,
     LinkedImage,
+    Media,
     Message,
     Part,
     RedactedThinking,
@@ -144,7 +146,7 @@ def _block(part: Part, role: Role, ids: _CallIds) -> dict[str, Any]:
                 "name": fit_name(part.name),
                 "input": dict(part.arguments),
             }
-        case Image() | LinkedImage() | Document():
+        case Image() | LinkedImage() | Document() | LinkedDocument():
             return _read(part)
         case ToolResult():
             return {
@@ -164,15 +166,19 @@ def _read(part: ResultPart) -> dict[str, Any]:
     match part:
         case Text():
             return {"type": "text", "text": part.text}
-        case LinkedImage():
-            return {"type": "image", "source": {"type": "url", "url": part.url}}
-        case Image():
-            kind, source_type, title = "image", "base64", None
-        case Document():
-            kind, title = "document", part.title
-            source_type = "text" if part.media_type == "text/plain" else "base64"
-    source = {"type": source_type, "media_type": part.media_type, "data": part.data}
-    return {"type": kind, "source": source, **({"title": title} if title else {})}
+        case Image() | LinkedImage():
+            return {"type": "image", "source": _source(part)}
+        case Document() | LinkedDocument():
+            told = {"title": part.title, "context": part.context}
+            about = {name: text for name, text in told.items() if text}
+            return {"type": "document", "source": _source(part), **about}
+
+
+def _source(part: Media) -> dict[str, Any]:
+    if isinstance(part, LinkedImage | LinkedDocument):
+        return {"type": "url", "url": part.url}
+    kind = "text" if part.media_type == "text/plain" else "base64"
+    return {"type": kind, "media_type": part.media_type, "data": part.data}
 
 
 def _user_line(blocks: list[dict[str, Any]], *, query: bool) -> Line:

@@ -41,7 +41,8 @@ def preview_of(turn: Turn, names: Names, *, lenient: bool) -> Preview:
 def _at_risk(turn: Turn, fields: Mapping[str, Any], abilities: Abilities) -> Iterator[str]:
     sampled = [name for name in SAMPLING if name in fields]
     thinks = fields.get("thinking", {}).get("type") in ("enabled", "adaptive")
-    if not abilities.samples or thinks or len(sampled) > 1:
+    both = {"temperature", "top_p"} <= set(sampled)
+    if not abilities.samples or thinks or both:
         yield from sampled
     thought = turn.reasoning.thought
     if thought is not None and not _takes(abilities, thought.mode):

@@ -45,12 +45,14 @@ class ThinkingFields:
 def asked_of(reasoning: Reasoning, max_tokens: int | None, abilities: Abilities) -> ThinkingFields:
     """What to ask of a model with these abilities; ``max_tokens`` are those of the whole answer.
 
-    An effort is fitted to what the model takes. Thinking in the API's own terms is asked for as it
-    is, and refused by the API if the model does not take it.
+    Unless it is asked for exactly, an effort is fitted to what the model takes. Thinking in the
+    API's own terms is asked for as it is, and refused by the API if the model does not take it.
     """
     effort, thought = reasoning.effort, reasoning.thought
     asked = ThinkingFields(fields={})
-    if effort is not None:
+    if reasoning.exact:
+        asked = _as_it_is(effort, abilities)
+    elif effort is not None:
         asked = _by_effort(effort, max_tokens, abilities)
     if thought is None:
         return asked
@@ -59,6 +61,14 @@ def asked_of(reasoning: Reasoning, max_tokens: int | None, abilities: Abilities)
         changed=asked.changed if "output_config" in asked.fields else _unused(effort),
         has_budget=thought.mode is ThinkingMode.ENABLED,
     )
+
+
+def _as_it_is(effort: Effort | None, abilities: Abilities) -> ThinkingFields:
+    """Without a word about thinking the CLI would forbid it."""
+    fields: dict[str, Any] = {} if effort is None else {"output_config": {"effort": effort.value}}
+    if abilities.thinks_unasked:
+        fields["thinking"] = {"type": "adaptive"}
+    return ThinkingFields(fields=fields)
 
 
 def _by_effort(effort: Effort, max_tokens: int | None, abilities: Abilities) -> ThinkingFields:

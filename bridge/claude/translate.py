@@ -34,6 +34,7 @@ from bridge.core.events import (
     BlockStarted,
     Event,
     FinishReason,
+    SignatureDelta,
     TextDelta,
     ThinkingDelta,
     ToolArgsDelta,
@@ -48,13 +49,15 @@ REASONS = {
     "end_turn": FinishReason.STOP,
     "stop_sequence": FinishReason.STOP_SEQUENCE,
     "max_tokens": FinishReason.LENGTH,
-    "model_context_window_exceeded": FinishReason.LENGTH,
+    "model_context_window_exceeded": FinishReason.CONTEXT_WINDOW,
     "tool_use": FinishReason.TOOL_CALLS,
     "refusal": FinishReason.REFUSAL,
 }
+_CUT = {FinishReason.LENGTH, FinishReason.CONTEXT_WINDOW, FinishReason.REFUSAL}
 _BLOCKS = {
     "text": BlockKind.TEXT,
     "thinking": BlockKind.THINKING,
+    "redacted_thinking": BlockKind.REDACTED_THINKING,
     "tool_use": BlockKind.TOOL_CALL,
 }
 _ENDS_A_TURN = {"end_turn", "stop_sequence", "tool_use"}
@@ -203,19 +206,24 @@ class Translator:
             return [TurnFailed(error=errors.UpstreamFault("The answer was started over."))]
         self._started = True
         self._usage = dict(message.get("usage") or {})
-        return [TurnStarted(model=message["model"], message_id=message["id"])]
+        usage = usage_of(self._usage)
+        return [TurnStarted(model=message["model"], message_id=message["id"], usage=usage)]
 
     def _block_start(self, index: int, block: dict[str, Any]) -> list[Event]:
         self._thought |= block.get("type") in {"thinking", "redacted_thinking"}
         kind = _BLOCKS.get(block.get("type", ""))
-        if kind is None:  # redacted thinking and server-side tools: nothing that a client can read
+        if kind is None:  # server-side tools, which nobody has asked for
             return []
         self._calls |= kind is BlockKind.TOOL_CALL
         ours = self._blocks[index] = len(self._blocks)
         self._open = index
         return [
             BlockStarted(
-                index=ours, kind=kind, call_id=block.get("id", ""), name=block.get("name", "")
+                index=ours,
+                kind=kind,
+                call_id=block.get("id", ""),
+                name=block.get("name", ""),
+                data=block.get("data", ""),
             )
         ]
 
@@ -231,7 +239,9 @@ class Translator:
                 made = ThinkingDelta(index=ours, text=delta["thinking"])
             case "input_json_delta":
                 made = ToolArgsDelta(index=ours, json=delta["partial_json"])
-            case _:  # a signature
+            case "signature_delta":
+                made = SignatureDelta(index=ours, signature=delta["signature"])
+            case _:
                 return []
         return [made]
 
@@ -260,8 +270,7 @@ class Translator:
                 ),
             ]
         try:
-            cut = REASONS.get(reason) in {FinishReason.LENGTH, FinishReason.REFUSAL}
-            message = self._answer.message(cut=cut)
+            message = self._answer.message(cut=REASONS.get(reason) in _CUT)
         except ValueError:
             unreadable = errors.UpstreamFault(
                 "The model called a function with arguments that are not a JSON object. Try again.",
@@ -274,6 +283,7 @@ class Translator:
             TurnFinished(
                 reason=self._reason(reason),
                 stop_sequence=event["delta"].get("stop_sequence"),
+                refusal=event["delta"].get("stop_details"),
                 message=message,
             ),
         ]
@@ -315,11 +325,13 @@ class Translator:
 def usage_of(raw: dict[str, Any], *, thought: bool = False) -> Usage:
     """Usage as the Messages API says it; the model may have ``thought`` without its telling."""
     details = raw.get("output_tokens_details") or {}
+    written = raw.get("cache_creation") or {}
     told: int | None = details.get("thinking_tokens")
     return Usage(
         input_tokens=raw.get("input_tokens") or 0,
         cache_read_tokens=raw.get("cache_read_input_tokens") or 0,
         cache_write_tokens=raw.get("cache_creation_input_tokens") or 0,
+        hour_cache_write_tokens=written.get("ephemeral_1h_input_tokens") or 0,
         output_tokens=raw.get("output_tokens") or 0,
         reasoning_tokens=told if told is not None or thought else 0,
     )

@@ -50,15 +50,27 @@ class LinkedImage:
 class Document:
     """A file to read: a PDF, whose ``data`` is base64, or plain text, whose ``data`` is the text.
 
-    ``media_type`` is ``application/pdf`` or ``text/plain``; ``title`` is what the file is called.
+    ``media_type`` is ``application/pdf`` or ``text/plain``; ``title`` is what the file is called,
+    ``context`` what the model is told of it beside its words.
     """
 
     media_type: str
     data: str
     title: str | None = None
+    context: str | None = None
 
 
-ResultPart = Text | Image | LinkedImage | Document
+@frozen(kw_only=True)
+class LinkedDocument:
+    """A PDF that the model's side fetches from ``url``, which begins with ``https://``."""
+
+    url: str
+    title: str | None = None
+    context: str | None = None
+
+
+Media = Image | LinkedImage | Document | LinkedDocument
+ResultPart = Text | Media
 
 
 @frozen(kw_only=True)
@@ -90,7 +102,7 @@ class RedactedThinking:
     data: str
 
 
-Part = Text | Image | LinkedImage | Document | ToolCall | ToolResult | Thinking | RedactedThinking
+Part = Text | Media | ToolCall | ToolResult | Thinking | RedactedThinking
 
 
 @frozen(kw_only=True)
@@ -110,12 +122,13 @@ class Message:
 class Sampling:
     """How the model is asked to sample. ``None`` leaves the choice to the model.
 
-    ``temperature`` and ``top_p`` are 0 to 1, ``max_tokens`` counts output tokens, ``stop`` holds
-    the sequences that end the answer.
+    ``temperature`` and ``top_p`` are 0 to 1, ``top_k`` counts the likeliest tokens that are taken
+    from, ``max_tokens`` output tokens; ``stop`` holds the sequences that end the answer.
     """
 
     temperature: float | None = None
     top_p: float | None = None
+    top_k: int | None = None
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
 
@@ -163,10 +176,13 @@ class Reasoning:
     """How much the model is to think. ``None`` leaves the choice to the model.
 
     ``effort`` alone decides about thinking as well, as the model can; ``thought`` decides first.
+    ``exact``: both are asked for as they are, and of what is None the model's own default holds, as
+    in a request to the Messages API. Otherwise a model that is not asked to think is told not to.
     """
 
     effort: Effort | None = None
     thought: Thought | None = None
+    exact: bool = False
 
 
 @frozen(kw_only=True)
@@ -211,7 +227,8 @@ class Turn:
     ``model`` is the name as the client wrote it (``None``: the default). ``system`` are the texts
     of the system prompt, in order. ``messages`` is the whole conversation, oldest first; its last
     message is never the assistant's. ``output`` is what the answer must be, ``None`` if anything.
-    ``ends``: nobody will go on with the conversation, unless it is a session's.
+    ``ends``: nobody will go on with the conversation, unless it is a session's. ``end_user`` is an
+    id of the client's own for the person who asks, which the model's side is told.
     ``owner`` names the key that the request came with, ``session`` the owner's conversation that
     the turn belongs to, if it has a name.
     """
@@ -225,5 +242,6 @@ class Turn:
     tool_choice: ToolChoice = field(factory=ToolChoice)
     output: JsonOutput | None = None
     ends: bool = False
+    end_user: str | None = None
     owner: str = ""
     session: str | None = None

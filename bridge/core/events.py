@@ -3,7 +3,7 @@
 The legal order, which :func:`bridge.core.fold.fold` checks::
 
     TurnStarted
-      (BlockStarted (TextDelta | ThinkingDelta | ToolArgsDelta)* BlockEnded)*
+      (BlockStarted (TextDelta | ThinkingDelta | SignatureDelta | ToolArgsDelta)* BlockEnded)*
       UsageReported
     TurnFinished
 
@@ -11,7 +11,9 @@ The legal order, which :func:`bridge.core.fold.fold` checks::
 block's own kind and carry its index; indexes count from 0 without gaps.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from attrs import field, frozen
 
@@ -24,6 +26,7 @@ class BlockKind(StrEnum):
 
     TEXT = "text"
     THINKING = "thinking"
+    REDACTED_THINKING = "redacted_thinking"
     TOOL_CALL = "tool_call"
 
 
@@ -33,6 +36,7 @@ class FinishReason(StrEnum):
     STOP = "stop"
     STOP_SEQUENCE = "stop_sequence"
     LENGTH = "length"
+    CONTEXT_WINDOW = "context_window"
     TOOL_CALLS = "tool_calls"
     REFUSAL = "refusal"
 
@@ -42,13 +46,15 @@ class Usage:
     """Real token counts, as the Messages API reports them.
 
     ``input_tokens`` excludes what was read from or written to the prompt cache; ``prompt_tokens``
-    is the sum that was paid for. ``reasoning_tokens`` is the part of ``output_tokens`` that was
+    is the sum that was paid for. ``hour_cache_write_tokens`` are those of ``cache_write_tokens``
+    that are kept for an hour. ``reasoning_tokens`` is the part of ``output_tokens`` that was
     thinking, None where the API does not tell how much of it was.
     """
 
     input_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    hour_cache_write_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int | None = 0
 
@@ -63,6 +69,7 @@ class Usage:
             input_tokens=self.input_tokens + other.input_tokens,
             cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
             cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+            hour_cache_write_tokens=self.hour_cache_write_tokens + other.hour_cache_write_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
             reasoning_tokens=_sum(self.reasoning_tokens, other.reasoning_tokens),
         )
@@ -76,6 +83,7 @@ def _sum(one: int | None, other: int | None) -> int | None:
 class TurnStarted:
     """The model began to answer; ``model`` is the one that does, ``message_id`` its own id.
 
+    ``usage`` is what is known of the token counts so far: the prompt's, and a few of the answer's.
     ``live`` says that the process which held the conversation went on with it; else the history was
     replayed into a fresh one. ``changed`` and ``ignored`` name parameters that have another effect
     with this model than was asked, or none.
@@ -83,6 +91,7 @@ class TurnStarted:
 
     model: str
     message_id: str
+    usage: Usage = field(factory=Usage, eq=False)
     live: bool = False
     changed: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
@@ -90,12 +99,14 @@ class TurnStarted:
 
 @frozen(kw_only=True)
 class BlockStarted:
-    """A block opens; ``call_id`` and ``name`` belong to tool calls."""
+    """A block opens; ``call_id`` and ``name`` belong to tool calls, ``data`` to redacted thinking,
+    which is all in it."""
 
     index: int
     kind: BlockKind
     call_id: str = ""
     name: str = ""
+    data: str = ""
 
 
 @frozen(kw_only=True)
@@ -112,6 +123,14 @@ class ThinkingDelta:
 
     index: int
     text: str
+
+
+@frozen(kw_only=True)
+class SignatureDelta:
+    """More of the signature of the model's reasoning, which makes it acceptable when sent back."""
+
+    index: int
+    signature: str
 
 
 @frozen(kw_only=True)
@@ -138,10 +157,14 @@ class UsageReported:
 
 @frozen(kw_only=True)
 class TurnFinished:
-    """The answer is whole; ``message`` is all of it, as the model's side wants it back."""
+    """The answer is whole; ``message`` is all of it, as the model's side wants it back.
+
+    ``refusal`` is what the Messages API tells of a refusal (its ``stop_details``), if it does.
+    """
 
     reason: FinishReason
     stop_sequence: str | None = None
+    refusal: Mapping[str, Any] | None = field(default=None, eq=False)
     message: Message = field(factory=lambda: Message(role=Role.ASSISTANT, parts=()), eq=False)
 
 
@@ -152,5 +175,5 @@ class TurnFailed:
     error: BridgeError
 
 
-Delta = TextDelta | ThinkingDelta | ToolArgsDelta
+Delta = TextDelta | ThinkingDelta | SignatureDelta | ToolArgsDelta
 Event = TurnStarted | BlockStarted | Delta | BlockEnded | UsageReported | TurnFinished | TurnFailed

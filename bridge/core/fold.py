@@ -1,6 +1,7 @@
 """Events → one completion. A JSON answer is the fold of the stream, so the two can't disagree."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from attrs import define, field, frozen
 
@@ -11,6 +12,7 @@ from bridge.core.events import (
     Delta,
     Event,
     FinishReason,
+    SignatureDelta,
     TextDelta,
     ThinkingDelta,
     ToolArgsDelta,
@@ -28,12 +30,17 @@ class OutOfOrder(Exception):
 
 @frozen(kw_only=True)
 class Block:
-    """A whole block: ``text`` is its words, its reasoning, or a tool call's arguments as JSON."""
+    """A whole block: ``text`` is its words, its reasoning, or a tool call's arguments as JSON.
+
+    ``signature`` belongs to reasoning, ``data`` to redacted reasoning.
+    """
 
     kind: BlockKind
     text: str
     call_id: str = ""
     name: str = ""
+    signature: str = ""
+    data: str = ""
 
 
 @frozen(kw_only=True)
@@ -46,6 +53,7 @@ class Completion:
     reason: FinishReason
     usage: Usage
     stop_sequence: str | None = None
+    refusal: Mapping[str, Any] | None = None
 
     def text_of(self, kind: BlockKind) -> str:
         """The texts of all blocks of a kind, joined as they came."""
@@ -56,12 +64,14 @@ class Completion:
 class _Open:
     start: BlockStarted
     pieces: list[str] = field(factory=list)
+    signature: list[str] = field(factory=list)
 
 
-_DELTAS: dict[BlockKind, type[Delta]] = {
-    BlockKind.TEXT: TextDelta,
-    BlockKind.THINKING: ThinkingDelta,
-    BlockKind.TOOL_CALL: ToolArgsDelta,
+_DELTAS: dict[BlockKind, tuple[type[Delta], ...]] = {
+    BlockKind.TEXT: (TextDelta,),
+    BlockKind.THINKING: (ThinkingDelta, SignatureDelta),
+    BlockKind.REDACTED_THINKING: (),
+    BlockKind.TOOL_CALL: (ToolArgsDelta,),
 }
 
 
@@ -98,9 +108,11 @@ class Folder:
                 self._require(event.index == len(self._blocks), event)
                 self._open = _Open(event)
             case TextDelta(index=index, text=piece) | ThinkingDelta(index=index, text=piece):
-                self._piece(event, index, piece)
+                self._opened(event, index).pieces.append(piece)
+            case SignatureDelta(index=index, signature=piece):
+                self._opened(event, index).signature.append(piece)
             case ToolArgsDelta(index=index, json=piece):
-                self._piece(event, index, piece)
+                self._opened(event, index).pieces.append(piece)
             case BlockEnded(index=index):
                 self._end_block(event, index)
             case UsageReported(usage=usage):
@@ -109,7 +121,7 @@ class Folder:
             case TurnFinished():
                 self._finish(event)
 
-    def _piece(self, event: Event, index: int, piece: str) -> None:
+    def _opened(self, event: Event, index: int) -> _Open:
         opened = self._open
         if (
             opened is None
@@ -117,7 +129,7 @@ class Folder:
             or not isinstance(event, _DELTAS[opened.start.kind])
         ):
             raise OutOfOrder(f"{_name(event)} in {_where(opened)}")
-        opened.pieces.append(piece)
+        return opened
 
     def _end_block(self, event: Event, index: int) -> None:
         opened = self._open
@@ -130,6 +142,8 @@ class Folder:
                 text="".join(opened.pieces),
                 call_id=start.call_id,
                 name=start.name,
+                signature="".join(opened.signature),
+                data=start.data,
             )
         )
         self._open = None
@@ -144,6 +158,7 @@ class Folder:
             reason=event.reason,
             usage=self._usage,
             stop_sequence=event.stop_sequence,
+            refusal=event.refusal,
         )
 
     @staticmethod

@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from bridge.core.conversation import (
-    Document,
-    Image,
-    LinkedImage,
+    Media,
     Message,
     Role,
     Tool,
@@ -22,7 +20,7 @@ MAX_MEDIA = 100
 def media_of(messages: Iterable[Message]) -> int:
     """How many pictures and files these messages hold, those in results included."""
     return sum(
-        isinstance(piece, Image | LinkedImage | Document)
+        isinstance(piece, Media)
         for message in messages
         for part in message.parts
         for piece in (part.content if isinstance(part, ToolResult) else (part,))

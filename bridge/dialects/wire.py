@@ -229,6 +229,12 @@ def tagged(
     converter.register_structure_hook_func(lambda t: t == union, structure)
 
 
+def tagged_alone(converter: Converter, cls: type, tag: str, value: str, unknown: str) -> None:
+    """Teach the converter a class that needs its ``tag``, though no other has its place."""
+    plain = type(cls.__name__, (cls,), {})  # without the hook that looks at the tag
+    tagged(converter, cls, tag, {value: plain}, unknown, code="unsupported_parameter")
+
+
 def string_or(converter: Converter, union: Any, kind: type, other: Any, expected: str) -> None:
     """Teach the converter a union of a string and what JSON writes as ``kind``.
 
@@ -290,7 +296,7 @@ def _is_json_object(kind: Any) -> bool:
 def _json_object(value: Any, _: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         mistyped("an object", value)
-    return value
+    return check_sendable(value)
 
 
 def _list_of(converter: Converter, item: Any) -> Callable[[Any, Any], tuple[Any, ...]]:

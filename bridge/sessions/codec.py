@@ -9,6 +9,7 @@ from cattrs.strategies import configure_tagged_union
 from bridge.core.conversation import (
     Document,
     Image,
+    LinkedDocument,
     LinkedImage,
     Part,
     RedactedThinking,
@@ -26,6 +27,7 @@ _TAGS = {
     Image: "image",
     LinkedImage: "linked_image",
     Document: "document",
+    LinkedDocument: "linked_document",
     ToolCall: "tool_call",
     ToolResult: "tool_result",
     Thinking: "thinking",

@@ -10,6 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from bridge.core.conversation import (
+    LinkedDocument,
     LinkedImage,
     Message,
     Text,
@@ -108,7 +109,7 @@ def _size(part: Any) -> int:
             return getsizeof(str(part.arguments))
         case ToolResult():
             return sum(_size(piece) for piece in part.content)
-        case LinkedImage():
+        case LinkedImage() | LinkedDocument():
             return getsizeof(part.url)
         case Tool():
             return getsizeof(json.dumps(part.schema)) + getsizeof(part.description or "")

@@ -34,6 +34,12 @@ def table() -> tuple[Endpoint, ...]:
         ),
         Endpoint(
             method=hdrs.METH_POST,
+            path="/v1/messages",
+            summary="Answer a conversation as Anthropic's Messages API does",
+            handler=turns.messages,
+        ),
+        Endpoint(
+            method=hdrs.METH_POST,
             path="/v1/compatibility",
             summary="Say what would become of a chat request, without answering it",
             handler=compatibility.compatibility,

@@ -3,19 +3,23 @@
 from aiohttp import web
 
 from bridge.core.errors import BridgeError
-from bridge.dialects.openai.frames import dumps, render_error
+from bridge.dialects.frames import dumps
+from bridge.web.dialects import error_document
 
 
-def error_response(error: BridgeError, *, allow: str | None = None) -> web.Response:
+def error_response(
+    request: web.BaseRequest, error: BridgeError, request_id: str, *, allow: str | None = None
+) -> web.Response:
     """The whole answer to a request that failed before its first byte."""
     headers = {"Cache-Control": "no-store"}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if allow is not None:
         headers["Allow"] = allow
-    if error.status == 401:
+    status, body = error_document(request, error, request_id)
+    if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return json_response(render_error(error), status=error.status, headers=headers)
+    return json_response(body, status=status, headers=headers)
 
 
 def json_response(

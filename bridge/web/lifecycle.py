@@ -55,7 +55,7 @@ class WireHandler(web.RequestHandler):
                 param=_header_named_in(message),
                 code="bad_http",
             )
-        response = error_response(error)
+        response = error_response(request, error, request_id)
         response.headers.update({**SECURITY_HEADERS, "x-request-id": request_id})
         response.force_close()
         return response

@@ -14,8 +14,6 @@ from typing import Self
 from aiohttp import web
 from attrs import frozen
 
-from bridge.dialects.openai.frames import PING
-
 
 @frozen(kw_only=True)
 class Patience:
@@ -27,11 +25,15 @@ class Patience:
 
 
 class EventStream(AbstractAsyncContextManager["EventStream"]):
-    """Frames to a client; ``headers`` may be added to until the first one is sent."""
+    """Frames to a client; ``headers`` may be added to until the first one is sent.
+
+    ``ping`` is the frame that fills a silence.
+    """
 
     def __init__(
-        self, request: web.Request, headers: Mapping[str, str], patience: Patience
+        self, request: web.Request, headers: Mapping[str, str], patience: Patience, ping: bytes
     ) -> None:
+        self._ping = ping
         self._request = request
         self._headers = headers
         self._patience = patience
@@ -103,7 +105,7 @@ class EventStream(AbstractAsyncContextManager["EventStream"]):
             else:
                 try:
                     async with asyncio.timeout(self._patience.stall):
-                        await self.send(PING)
+                        await self.send(self._ping)
                 except TimeoutError:
                     self._cut()
                     return

@@ -21,11 +21,19 @@ from bridge.core.events import (
     UsageReported,
 )
 from bridge.core.fold import Folder
-from bridge.dialects.openai.parameters import budget_in_header
+from bridge.dialects.thinking import budget_in_header
 from bridge.sessions.merging import Outcome
 from bridge.sessions.session import check_id
 from bridge.web.body import read_json_body
-from bridge.web.dialects import CHAT, COMPLETIONS, Decoded, Dialect, Encode
+from bridge.web.dialects import (
+    CHAT,
+    COMPLETIONS,
+    MESSAGES,
+    Decoded,
+    Dialect,
+    Encode,
+    Reply,
+)
 from bridge.web.errors import json_response
 from bridge.web.keys import (
     DELIVERED,
@@ -60,13 +68,18 @@ async def completions(request: web.Request) -> web.StreamResponse:
     return await _answer(request, COMPLETIONS)
 
 
+async def messages(request: web.Request) -> web.StreamResponse:
+    """``POST /v1/messages``"""
+    return await _answer(request, MESSAGES)
+
+
 async def _answer(request: web.Request, dialect: Dialect) -> web.StreamResponse:
     named = named_in_header(request)
     body = await read_json_body(request)
     if len(body) > DECODED_AT_ONCE:
-        asked = await asyncio.to_thread(dialect.decode, body, named)
+        asked = await asyncio.to_thread(dialect.decode, body, named, request.headers)
     else:
-        asked = dialect.decode(body, named)
+        asked = dialect.decode(body, named, request.headers)
     turns = [of_caller(request, turn) for turn in asked.turns]
     headers: dict[str, str] = {}
     _tell(request, headers, asked)
@@ -87,7 +100,7 @@ def of_caller(request: web.Request, turn: Turn) -> Turn:
     budget = request.headers.get("X-Claude-Max-Thinking-Tokens")
     if budget is not None:
         in_header = Reasoning(thought=budget_in_header(budget))
-        if turn.reasoning == Reasoning():
+        if turn.reasoning.effort is None and turn.reasoning.thought is None:
             turn = evolve(turn, reasoning=in_header)
     return evolve(turn, owner=request[PRINCIPAL].id)
 
@@ -155,7 +168,7 @@ async def _document(
         folders[choice].feed(event)
     completed = [folder.completion for folder in folders if folder.completion is not None]
     assert len(completed) == len(folders)  # noqa: S101 - the engine's promise: the last event ends it
-    document = dialect.render(asked, completed, _answer_id(dialect), int(time.time()))
+    document = dialect.render(asked, completed, _reply(request, dialect))
     return json_response(document, headers={**headers, "Cache-Control": "no-store"})
 
 
@@ -166,8 +179,8 @@ async def _stream(
     events: AsyncGenerator[tuple[int, Event]],
     headers: Mapping[str, str],
 ) -> web.StreamResponse:
-    encode = dialect.encoder(asked, _answer_id(dialect), int(time.time()))
-    async with EventStream(request, headers, request.app[PATIENCE]) as stream:
+    encode = dialect.encoder(asked, _reply(request, dialect))
+    async with EventStream(request, headers, request.app[PATIENCE], dialect.ping) as stream:
         try:
             await _send(request, events, encode, stream)
         except ConnectionResetError:
@@ -218,8 +231,12 @@ def _note(request: web.Request, event: Event) -> None:
             request[NOTES]["error"] = error.code or error.kind.value
 
 
-def _answer_id(dialect: Dialect) -> str:
-    return f"{dialect.prefix}{uuid.uuid4().hex}"
+def _reply(request: web.Request, dialect: Dialect) -> Reply:
+    return Reply(
+        id=f"{dialect.prefix}{uuid.uuid4().hex}",
+        created=int(time.time()),
+        request_id=request[REQUEST_ID],
+    )
 
 
 def header_list(names: tuple[str, ...]) -> str:

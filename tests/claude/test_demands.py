@@ -173,7 +173,7 @@ JSON_ANSWERS: dict[str, tuple[Turn, list[Said], str, Seen]] = {
         [thought("h", "m"), words("so"), REDACTED, thought("hm"), answers(N)],
         "tool_use",
         Seen(
-            [("thinking", "hm"), ("thinking", "hm"), ("text", N)],
+            [("thinking", "hm"), ("redacted_thinking", ""), ("thinking", "hm"), ("text", N)],
             STOP,
             (THOUGHT, RedactedThinking(data="x"), THOUGHT, Text(text=N)),
         ),

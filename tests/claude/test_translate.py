@@ -16,6 +16,7 @@ from bridge.core.events import (
     BlockStarted,
     Event,
     FinishReason,
+    SignatureDelta,
     TextDelta,
     ThinkingDelta,
     ToolArgsDelta,
@@ -180,7 +181,7 @@ ANSWERS: dict[str, tuple[list[dict[str, Any]], list[Event]]] = {
     ),
     "the context is full": (
         [start(), *text(0, "hi"), end("model_context_window_exceeded")],
-        [STARTED, *said(0, "hi"), *finished(FinishReason.LENGTH)],
+        [STARTED, *said(0, "hi"), *finished(FinishReason.CONTEXT_WINDOW)],
     ),
     "a refusal": (
         [start(), end("refusal")],
@@ -209,12 +210,13 @@ ANSWERS: dict[str, tuple[list[dict[str, Any]], list[Event]]] = {
             STARTED,
             BlockStarted(index=0, kind=BlockKind.THINKING),
             ThinkingDelta(index=0, text="hm"),
+            SignatureDelta(index=0, signature="abc"),
             BlockEnded(index=0),
             *said(1, "hi"),
             *finished(FinishReason.STOP, used=UNTOLD),
         ],
     ),
-    "what a client can't read leaves no gap": (
+    "redacted thinking": (
         [
             start(),
             block(0, type="redacted_thinking", data="x"),
@@ -222,7 +224,23 @@ ANSWERS: dict[str, tuple[list[dict[str, Any]], list[Event]]] = {
             *text(1, "hi"),
             end("end_turn"),
         ],
-        [STARTED, *said(0, "hi"), *finished(FinishReason.STOP, used=UNTOLD)],
+        [
+            STARTED,
+            BlockStarted(index=0, kind=BlockKind.REDACTED_THINKING, data="x"),
+            BlockEnded(index=0),
+            *said(1, "hi"),
+            *finished(FinishReason.STOP, used=UNTOLD),
+        ],
+    ),
+    "what nobody asked for leaves no gap": (
+        [
+            start(),
+            block(0, type="server_tool_use", id="s1", name="web_search", input={}),
+            stop(0),
+            *text(1, "hi"),
+            end("end_turn"),
+        ],
+        [STARTED, *said(0, "hi"), *finished(FinishReason.STOP)],
     ),
     "a tool call": (
         [

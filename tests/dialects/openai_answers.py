@@ -20,7 +20,7 @@ from bridge.core.events import (
     UsageReported,
 )
 from bridge.core.fold import fold
-from bridge.dialects.openai.frames import dumps
+from bridge.dialects.frames import dumps
 from bridge.dialects.openai_chat import ChunkEncoder, render
 
 ID, CREATED, MODEL = "chatcmpl-1", 1_700_000_000, "claude-opus-4-5"

@@ -23,10 +23,10 @@ from openai.types.chat import completion_create_params as chat_create_params
 
 from bridge.core.errors import InvalidRequest
 from bridge.dialects import openai_chat, openai_completions
-from bridge.dialects.openai.parameters import AsksNothing, Policy
 from bridge.dialects.openai_chat.models import POLICY, WireRequest
 from bridge.dialects.openai_completions.decode import POLICY as POLICY_OF_COMPLETIONS
 from bridge.dialects.openai_completions.decode import WireRequest as WireCompletion
+from bridge.dialects.policy import AsksNothing, Policy
 
 Json = dict[str, Any]
 

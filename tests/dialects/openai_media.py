@@ -10,7 +10,7 @@ from typing import Any
 from openai_bodies import HI, YO, calling, image, result, text, tool_result, user
 from PIL import Image as Pillow
 
-from bridge.core.conversation import Document, Image, LinkedImage, ToolResult, Turn
+from bridge.core.conversation import Media, ToolResult, Turn
 
 Json = dict[str, Any]
 
@@ -81,13 +81,13 @@ PLACES: dict[str, tuple[Callable[[Json], list[Json]], str]] = {
 }
 
 
-def held(turn: Turn) -> list[Image | LinkedImage | Document]:
+def held(turn: Turn) -> list[Media]:
     """The pictures and files of a turn, in their order, those of results included."""
     found = []
     for message in turn.messages:
         for part in message.parts:
             pieces = part.content if isinstance(part, ToolResult) else (part,)
-            found += [p for p in pieces if isinstance(p, Image | LinkedImage | Document)]
+            found += [p for p in pieces if isinstance(p, Media)]
     return found
 
 

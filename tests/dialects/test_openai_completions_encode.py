@@ -24,7 +24,7 @@ from openai_answers import (
 from bridge.core.errors import BridgeError, UpstreamFault
 from bridge.core.events import Event, FinishReason, TurnFailed, Usage
 from bridge.core.fold import fold
-from bridge.dialects.openai.frames import dumps
+from bridge.dialects.frames import dumps
 from bridge.dialects.openai_completions import ChunkEncoder, CompletionRequest, decode, render
 from bridge.dialects.openai_completions.encode import FINISH_REASONS
 
@@ -176,6 +176,7 @@ REASONS = {
     FinishReason.STOP: "stop",
     FinishReason.STOP_SEQUENCE: "stop",
     FinishReason.LENGTH: "length",
+    FinishReason.CONTEXT_WINDOW: "length",
     FinishReason.TOOL_CALLS: "stop",
     FinishReason.REFUSAL: "content_filter",
 }

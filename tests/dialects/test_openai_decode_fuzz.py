@@ -49,7 +49,8 @@ from bridge.core.conversation import (
 from bridge.core.errors import BridgeError
 from bridge.core.rules import MAX_MEDIA, check_tool_choice
 from bridge.core.schema import schema_fault
-from bridge.dialects.openai.frames import ERROR_TYPES, dumps, render_error
+from bridge.dialects.frames import dumps
+from bridge.dialects.openai.frames import ERROR_TYPES, render_error
 from bridge.dialects.openai_chat import ChatRequest, decode
 
 steady = settings(

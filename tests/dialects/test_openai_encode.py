@@ -32,15 +32,8 @@ from bridge.core import errors
 from bridge.core.errors import BridgeError, Kind, RateLimited, UpstreamFault
 from bridge.core.events import BlockStarted, Event, FinishReason, TurnFailed, Usage
 from bridge.core.fold import fold
-from bridge.dialects.openai.frames import (
-    DONE,
-    ERROR_TYPES,
-    PING,
-    dumps,
-    frame,
-    render_error,
-    render_usage,
-)
+from bridge.dialects.frames import dumps
+from bridge.dialects.openai.frames import DONE, ERROR_TYPES, PING, frame, render_error, render_usage
 from bridge.dialects.openai_chat import render
 from bridge.dialects.openai_chat.encode import FINISH_REASONS
 

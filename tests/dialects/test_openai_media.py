@@ -29,7 +29,7 @@ from openai_media import (
 )
 from PIL import Image as Pillow
 
-from bridge.core.conversation import Document, Image, LinkedImage
+from bridge.core.conversation import Document, Image, LinkedDocument, LinkedImage
 from bridge.core.errors import InvalidRequest
 from bridge.dialects.openai_chat import decode
 
@@ -171,7 +171,7 @@ def test_several_pictures_keep_their_order() -> None:
 
 NOT_A_URL = "must begin with https://, or be a data: URL"
 NOT_A_TYPE = "must be one of image/png, image/jpeg, image/gif, image/webp."
-NOT_BASE64 = "must hold a picture in base64 after the comma"
+NOT_BASE64 = "must hold a picture in base64, and no more"
 NOT_A_PICTURE = "the bytes are not those of a picture"
 
 # the URL → a piece of the message
@@ -412,14 +412,14 @@ def test_a_file_in_its_place(name: str, place: Callable[[Json], list[Json]], pat
 
 NOT_A_FILE_URL = "must be a data: URL in base64"
 NOT_A_FILE_TYPE = "Claude reads PDFs (application/pdf) and text"
-NOT_BASE64_OF_A_FILE = "must hold a file in base64 after the comma"
+NOT_BASE64_OF_A_FILE = "must hold a file in base64, and no more"
 
 # file_data → a piece of the message
 NO_FILES: dict[str, tuple[str, str]] = {
     **{
         f"the-url-{url[:28]!r}": (url, NOT_A_FILE_URL)
         for url in [
-            *["", "a", encoded(PDF), "https://example.com/a.pdf", "file:///a.pdf", "data:"],
+            *["", "a", encoded(PDF), "http://example.com/a.pdf", "file:///a.pdf", "data:"],
             *["data:text/plain,hello", "data:application/pdf;base64", "data:text/plain;utf-8,aGk="],
         ]
     },
@@ -597,7 +597,7 @@ def test_any_url_is_what_it_was_or_a_fault(url: str) -> None:
             assert error.code == "invalid_value"
             continue
         match taken:
-            case LinkedImage(url=link):
+            case LinkedImage(url=link) | LinkedDocument(url=link):
                 assert link == url
                 assert link.startswith("https://")
             case Image(media_type=media_type, data=data):

@@ -9,7 +9,7 @@ from openai_bodies import HI, ask, seen
 
 from bridge.core.conversation import Effort, Reasoning, ThinkingMode, Thought
 from bridge.core.errors import InvalidRequest
-from bridge.dialects.openai.parameters import budget_in_header
+from bridge.dialects.thinking import budget_in_header
 
 OFF = Thought(mode=ThinkingMode.DISABLED)
 ADAPTIVE = Thought(mode=ThinkingMode.ADAPTIVE)

@@ -20,7 +20,7 @@ from bridge.core.conversation import (
     ToolCall,
     ToolResult,
 )
-from bridge.dialects.openai.frames import dumps
+from bridge.dialects.frames import dumps
 from bridge.dialects.openai_chat import decode, render_messages
 
 steady = settings(

@@ -17,7 +17,7 @@ from PIL import Image
 from serving import Running, new_id, running, until
 
 from bridge.core.rules import MAX_MEDIA
-from bridge.dialects.openai.media import MAX_SIDE
+from bridge.dialects.media import MAX_SIDE
 
 Part = dict[str, Any]
 Messages = list[dict[str, Any]]

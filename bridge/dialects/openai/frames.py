@@ -1,15 +1,16 @@
 """Server-sent events, errors and token counts, as OpenAI's endpoints write them."""
 
-import json
 from typing import Any
 
 from bridge.core.errors import BridgeError, Kind
 from bridge.core.events import FinishReason, Usage
+from bridge.dialects.frames import dumps
 
 FINISH_REASONS = {
     FinishReason.STOP: "stop",
     FinishReason.STOP_SEQUENCE: "stop",
     FinishReason.LENGTH: "length",
+    FinishReason.CONTEXT_WINDOW: "length",
     FinishReason.TOOL_CALLS: "tool_calls",
     FinishReason.REFUSAL: "content_filter",
 }
@@ -28,19 +29,6 @@ ERROR_TYPES = {
 
 DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
-
-_LINE_ENDS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-
-
-def dumps(value: object) -> bytes:
-    """JSON as the wire wants it: compact UTF-8; half a surrogate pair becomes a question mark.
-
-    U+0085, U+2028 and U+2029 are escaped: some clients' line readers (httpx's) end a line there.
-    """
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    for end, escaped in _LINE_ENDS.items():
-        text = text.replace(end, escaped)
-    return text.encode(errors="replace")
 
 
 def frame(value: object) -> bytes:

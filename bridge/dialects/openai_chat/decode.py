@@ -6,10 +6,11 @@ from attrs import frozen
 
 from bridge.core.conversation import Turn
 from bridge.core.errors import InvalidRequest
-from bridge.dialects.openai.parameters import only_session, reasoning, sampling
+from bridge.dialects.openai.parameters import reasoning, sampling
 from bridge.dialects.openai_chat.messages import conversation
 from bridge.dialects.openai_chat.models import POLICY, WireRequest, converter
 from bridge.dialects.openai_chat.tools import json_output, offer
+from bridge.dialects.policy import only_session
 from bridge.dialects.wire import Fault, load_object, unread
 
 _CONVERTER = converter()

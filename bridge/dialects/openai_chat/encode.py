@@ -9,6 +9,7 @@ from attrs import define, field
 from bridge.core.conversation import (
     Document,
     Image,
+    LinkedDocument,
     LinkedImage,
     Message,
     ResultPart,
@@ -32,15 +33,9 @@ from bridge.core.events import (
     UsageReported,
 )
 from bridge.core.fold import Block, Completion
-from bridge.dialects.openai.frames import (
-    DONE,
-    FINISH_REASONS,
-    dumps,
-    frame,
-    render_error,
-    render_usage,
-)
-from bridge.dialects.openai.media import PDF
+from bridge.dialects.frames import dumps
+from bridge.dialects.media import PDF
+from bridge.dialects.openai.frames import DONE, FINISH_REASONS, frame, render_error, render_usage
 
 
 def render(
@@ -156,16 +151,19 @@ def _part(part: ResultPart) -> dict[str, Any]:
             return {"type": "image_url", "image_url": {"url": url}}
         case LinkedImage():
             return {"type": "image_url", "image_url": {"url": part.url}}
-        case Document():
-            return {"type": "file", "file": _file(part)}
+        case Document() | LinkedDocument():
+            told = {"filename": part.title, "context": part.context}
+            about = {name: text for name, text in told.items() if text}
+            return {"type": "file", "file": {"file_data": _file_data(part), **about}}
 
 
-def _file(document: Document) -> dict[str, str]:
+def _file_data(document: Document | LinkedDocument) -> str:
+    if isinstance(document, LinkedDocument):
+        return document.url
     data = document.data
     if document.media_type != PDF:
         data = base64.b64encode(data.encode()).decode()
-    titled = {"filename": document.title} if document.title else {}
-    return {"file_data": f"data:{document.media_type};base64,{data}", **titled}
+    return f"data:{document.media_type};base64,{data}"
 
 
 @define(kw_only=True)

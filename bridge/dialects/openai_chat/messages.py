@@ -5,6 +5,7 @@ from typing import assert_never
 
 from bridge.core.conversation import (
     Document,
+    LinkedDocument,
     Message,
     Part,
     RedactedThinking,
@@ -17,8 +18,8 @@ from bridge.core.conversation import (
 )
 from bridge.core.errors import InvalidRequest
 from bridge.core.mending import mended
-from bridge.dialects.openai.media import check_count, document, picture
-from bridge.dialects.openai.parameters import JsonObject
+from bridge.dialects.blocks import ToolUseBlock, thoughts
+from bridge.dialects.media import check_count, document, picture
 from bridge.dialects.openai_chat.models import (
     AssistantContent,
     AssistantMessage,
@@ -27,21 +28,19 @@ from bridge.dialects.openai_chat.models import (
     FunctionMessage,
     ImagePart,
     ImageUrl,
-    RedactedBlock,
     RefusalPart,
     SystemMessage,
     TextPart,
     TextParts,
-    ThinkingBlock,
     ToolContent,
     ToolMessage,
     ToolPart,
     ToolResultPart,
-    ToolUsePart,
     UserContent,
     UserMessage,
     WireMessage,
 )
+from bridge.dialects.policy import JsonObject
 from bridge.dialects.wire import Fault, check_sendable, load_object
 
 
@@ -168,7 +167,7 @@ class _Reader:
             )
         parts = list(self._content(wire.content, path))
         if not any(isinstance(part, Thinking | RedactedThinking) for part in parts):
-            parts = [*_thoughts(wire.thinking_blocks or ()), *parts]  # or it would be there twice
+            parts = [*thoughts(wire.thinking_blocks or ()), *parts]  # or it would be there twice
         parts += _said(wire.refusal)
         for index, call in enumerate(wire.tool_calls or ()):
             where = f"{path}.tool_calls[{index}]"
@@ -193,10 +192,10 @@ class _Reader:
                     yield from _said(part.text)
                 case RefusalPart():
                     yield from _said(part.refusal)
-                case ToolUsePart():
+                case ToolUseBlock():
                     yield self._call(part.id, part.name, part.input, f"{path}.content[{index}].id")
                 case _:
-                    yield from _thoughts((part,))
+                    yield from thoughts((part,))
 
     def _call(self, call_id: str, name: str, arguments: JsonObject, where: str) -> ToolCall:
         if call_id in self._pending:
@@ -288,7 +287,7 @@ def _piece(part: ToolPart, path: str) -> Iterable[ResultPart]:
             yield _file(part.file, f"{path}.file")
 
 
-def _file(file: FileData, path: str) -> Document:
+def _file(file: FileData, path: str) -> Document | LinkedDocument:
     if file.file_id is not None:
         raise InvalidRequest(
             f"'{path}.file_id': this server keeps no files. Send the file itself as 'file_data', "
@@ -302,15 +301,7 @@ def _file(file: FileData, path: str) -> Document:
             param=f"{path}.file_data",
             code="missing_required_parameter",
         )
-    return document(file.file_data, file.filename, f"{path}.file_data")
-
-
-def _thoughts(blocks: Iterable[object]) -> Iterable[Part]:
-    for block in blocks:
-        if isinstance(block, ThinkingBlock):
-            yield Thinking(text=block.thinking, signature=block.signature)
-        elif isinstance(block, RedactedBlock):
-            yield RedactedThinking(data=block.data)
+    return document(file.file_data, file.filename, file.context, f"{path}.file_data")
 
 
 def _arguments(text: str, path: str) -> JsonObject:

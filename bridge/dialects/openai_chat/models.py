@@ -1,24 +1,19 @@
 """The request on the wire, as attrs classes, and what becomes of each of its fields."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from attrs import frozen
 from cattrs import Converter
 
-from bridge.dialects.openai.parameters import (
-    AsksNothing,
-    JsonObject,
-    Policy,
-    WireParameters,
-    WireThinking,
-)
+from bridge.dialects.blocks import RedactedBlock, ThinkingBlock, ToolUseBlock
+from bridge.dialects.openai.parameters import WireParameters
+from bridge.dialects.policy import AsksNothing, JsonObject, Policy
+from bridge.dialects.thinking import WireThinking
 from bridge.dialects.wire import (
-    check_sendable,
     hardened_converter,
-    mistyped,
     string_or,
     tagged,
+    tagged_alone,
 )
 
 
@@ -52,11 +47,15 @@ class ImagePart:
 
 @frozen(kw_only=True)
 class FileData:
-    """A file as a data URL; ``file_id`` would be one that was sent to the server before."""
+    """A file as a data URL, or the URL of a PDF; ``file_id`` would be one that was sent before.
+
+    ``context`` is no field of OpenAI's: what the model is told of the file beside its words.
+    """
 
     file_data: str | None = None
     file_id: str | None = None
     filename: str | None = None
+    context: str | None = None
 
 
 @frozen(kw_only=True)
@@ -72,15 +71,6 @@ ToolContent = str | tuple[ToolPart, ...]
 
 
 @frozen(kw_only=True)
-class ToolUsePart:
-    """Anthropic's own form of a call, which Zed puts into an assistant's content."""
-
-    id: str
-    name: str
-    input: JsonObject
-
-
-@frozen(kw_only=True)
 class ToolResultPart:
     """Anthropic's own form of a result, in a user's content."""
 
@@ -89,25 +79,10 @@ class ToolResultPart:
     is_error: bool | None = None
 
 
-@frozen(kw_only=True)
-class ThinkingBlock:
-    """Anthropic's own form of reasoning, which the model's side wants back as it came."""
-
-    thinking: str
-    signature: str
-
-
-@frozen(kw_only=True)
-class RedactedBlock:
-    """The same, where only the model's side can read it."""
-
-    data: str
-
-
 ThoughtPart = ThinkingBlock | RedactedBlock
 UserPart = TextPart | ImagePart | FilePart | ToolResultPart
 UserContent = str | tuple[UserPart, ...]
-AssistantPart = TextPart | RefusalPart | ToolUsePart | ThinkingBlock | RedactedBlock
+AssistantPart = TextPart | RefusalPart | ToolUseBlock | ThinkingBlock | RedactedBlock
 AssistantContent = str | tuple[AssistantPart, ...]
 
 
@@ -321,11 +296,10 @@ POLICY = Policy(
 def converter() -> Converter:
     """The converter that structures :class:`WireRequest`."""
     made = hardened_converter()
-    made.register_structure_hook_func(lambda t: t == JsonObject, _json_object)
     tagged(made, WireMessage, "role", ROLES, "There is no such role")
     read = {"text": TextPart, "image_url": ImagePart, "file": FilePart}
     thought = {"thinking": ThinkingBlock, "redacted_thinking": RedactedBlock}
-    said = {"text": TextPart, "refusal": RefusalPart, "tool_use": ToolUsePart, **thought}
+    said = {"text": TextPart, "refusal": RefusalPart, "tool_use": ToolUseBlock, **thought}
     for union, whose, parts in (
         (UserPart, "A user's", {**read, "tool_result": ToolResultPart}),
         (AssistantPart, "An assistant's", said),
@@ -355,9 +329,9 @@ def converter() -> Converter:
         {"text": TextFormat, "json_object": JsonObjectFormat, "json_schema": JsonSchemaFormat},
         "There is no such format",
     )
-    _tagged_alone(made, TextPart, "text", "Such a message can hold text alone")
-    _tagged_alone(made, WireTool, "function", "This server takes no such tool")
-    _tagged_alone(made, FunctionChoice, "function", "This server takes no such tool")
+    tagged_alone(made, TextPart, "type", "text", "Such a message can hold text alone")
+    tagged_alone(made, WireTool, "type", "function", "This server takes no such tool")
+    tagged_alone(made, FunctionChoice, "type", "function", "This server takes no such tool")
     in_parts = "an array of content parts"
     string_or(made, TextParts, list, tuple[TextPart, ...], in_parts)
     string_or(made, UserContent, list, tuple[UserPart, ...], in_parts)
@@ -368,15 +342,3 @@ def converter() -> Converter:
     string_or(made, WireChoice, dict, ObjectChoice, "an object")
     string_or(made, OlderChoice, dict, NamedFunction, "an object")
     return made
-
-
-def _json_object(value: Any, _: object) -> JsonObject:
-    if not isinstance(value, dict):
-        mistyped("an object", value)
-    return check_sendable(value)
-
-
-def _tagged_alone(made: Converter, cls: type, tag: str, unknown: str) -> None:
-    """Teach the converter a class that needs its ``type``, though no other has its place."""
-    plain = type(cls.__name__, (cls,), {})  # without the hook that looks at the tag
-    tagged(made, cls, "type", {tag: plain}, unknown, code="unsupported_parameter")

@@ -1,6 +1,5 @@
 """The functions that a request offers, the choice among them, and the JSON that it wants back."""
 
-import re
 from collections.abc import Iterable, Mapping, Sized
 
 from attrs import evolve, frozen
@@ -8,8 +7,7 @@ from attrs import evolve, frozen
 from bridge.core.conversation import JsonOutput, Tool, ToolChoice
 from bridge.core.errors import InvalidRequest
 from bridge.core.rules import check_tool_choice
-from bridge.core.schema import schema_fault
-from bridge.dialects.openai.parameters import JsonObject
+from bridge.dialects.functions import check_name, object_schema
 from bridge.dialects.openai_chat.models import (
     AllowedChoice,
     FunctionChoice,
@@ -25,9 +23,6 @@ from bridge.dialects.openai_chat.models import (
 
 MAX_TOOLS = 128
 """Most functions of a request: OpenAI's own limit, as that of their names is."""
-
-_NAME = re.compile("[a-zA-Z0-9_-]{1,64}")
-_NOT_AT_THE_ROOT = ("anyOf", "oneOf", "allOf", "enum", "not")  # the Messages API refuses them
 
 _CHOICES = {
     "none": ToolChoice(names=()),
@@ -77,10 +72,10 @@ def json_output(wire: WireFormat | None) -> JsonOutput | None:
     if not isinstance(wire, JsonSchemaFormat):
         return JsonOutput()
     asked, path = wire.json_schema, "response_format.json_schema"
-    _check_name(asked.name, f"{path}.name")
+    check_name(asked.name, f"{path}.name")
     schema = None
     if asked.schema:
-        schema = _object_schema(asked.schema, f"{path}.schema", code="invalid_json_schema")
+        schema = object_schema(asked.schema, f"{path}.schema", code="invalid_json_schema")
     return JsonOutput(schema=schema, description=asked.description or None)
 
 
@@ -114,7 +109,7 @@ def _tools(wire: WireRequest) -> tuple[Tool, ...]:
     _check_count(wire.functions, "functions")
     tools: dict[str, Tool] = {}
     for path, function in _functions(wire):
-        _check_name(function.name, f"{path}.name")
+        check_name(function.name, f"{path}.name")
         if function.name in tools:
             raise InvalidRequest(
                 f"'{path}.name': there is another function {function.name!r} before it. Give every "
@@ -124,7 +119,7 @@ def _tools(wire: WireRequest) -> tuple[Tool, ...]:
             )
         tools[function.name] = Tool(
             name=function.name,
-            schema=_object_schema(
+            schema=object_schema(
                 function.parameters or {"type": "object", "properties": {}},
                 f"{path}.parameters",
                 code="invalid_function_parameters",
@@ -150,45 +145,6 @@ def _check_count(items: Sized | None, path: str) -> None:
             param=path,
             code="invalid_value",
         )
-
-
-def _check_name(name: str, path: str) -> None:
-    if _NAME.fullmatch(name) is None:
-        raise InvalidRequest(
-            f"'{path}' must be made of 1 to 64 letters (a-z, A-Z), digits, underscores and "
-            f"hyphens, but it is {name[:100]!r}.",
-            param=path,
-            code="invalid_value",
-        )
-
-
-def _object_schema(schema: JsonObject, path: str, *, code: str) -> JsonObject:
-    """The schema as it is, once it is sure to be one, and an object's.
-
-    ``path`` is where it stands, ``code`` that of the error for a schema that is not to be had.
-    """
-    if fault := schema_fault(schema):
-        where = f"{path}{fault.path}"[:300]
-        raise InvalidRequest(
-            f"'{where}' is malformed JSON Schema: {fault.problem}.", param=where, code=code
-        )
-    kind = schema.get("type", "object")
-    if kind != "object":
-        raise InvalidRequest(
-            f"'{path}.type' must be 'object', but it is {kind!r}. Put what is not an object "
-            "into a property of one.",
-            param=f"{path}.type",
-            code=code,
-        )
-    for keyword in _NOT_AT_THE_ROOT:
-        if keyword in schema:
-            raise InvalidRequest(
-                f"'{path}.{keyword}': the Messages API takes no '{keyword}' at the top level of a "
-                "schema. Put it into a property.",
-                param=f"{path}.{keyword}",
-                code=code,
-            )
-    return schema if "type" in schema else {"type": "object", **schema}
 
 
 # -- the choice among them -----------------------------------------------------------------------

@@ -6,14 +6,8 @@ from attrs import frozen
 
 from bridge.core.conversation import Message, Role, Text, Turn
 from bridge.core.errors import InvalidRequest
-from bridge.dialects.openai.parameters import (
-    AsksNothing,
-    Policy,
-    WireParameters,
-    invalid,
-    only_session,
-    sampling,
-)
+from bridge.dialects.openai.parameters import WireParameters, sampling
+from bridge.dialects.policy import AsksNothing, Policy, invalid, only_session
 from bridge.dialects.wire import (
     Fault,
     hardened_converter,

@@ -19,10 +19,11 @@ async def auth(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _presented(request: web.Request) -> str | None:
+    """The key; of two the one that Anthropic's API takes as well."""
+    if key := request.headers.get("x-api-key", "").strip():
+        return key
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token.strip():
-        return token.strip()
-    return request.headers.get("x-api-key", "").strip() or None
+    return (token.strip() or None) if scheme.lower() == "bearer" else None
 
 
 def _is_open(request: web.Request) -> bool:

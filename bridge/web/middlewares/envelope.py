@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bridge.core import errors
+from bridge.web.dialects import is_anthropic
 from bridge.web.errors import error_response
 from bridge.web.keys import ARRIVED, DELIVERED, NOTES, PRINCIPAL, REQUEST_ID
 
@@ -71,19 +72,18 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise
     except Exception:
         log.exception("a request failed (%s)", request[REQUEST_ID])
-        return error_response(
-            errors.Internal(
-                "The server made a mistake; its log tells more under the request id "
-                f"{request[REQUEST_ID]}."
-            )
+        mistake = errors.Internal(
+            "The server made a mistake; its log tells more under the request id "
+            f"{request[REQUEST_ID]}."
         )
+        return _told(request, mistake)
 
 
 def _told(
     request: web.Request, error: errors.BridgeError, *, allow: str | None = None
 ) -> web.Response:
     request[NOTES]["error"] = error.code or error.kind.value
-    return error_response(error, allow=allow)
+    return error_response(request, error, request[REQUEST_ID], allow=allow)
 
 
 def _from_http(request: web.Request, error: web.HTTPException) -> errors.BridgeError:
@@ -121,7 +121,10 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers["Server"] = "bridge"
     if REQUEST_ID in request:
         headers["x-request-id"] = request[REQUEST_ID]
-        elapsed = (time.monotonic() - request[ARRIVED]) * 1000
-        headers["openai-processing-ms"] = str(round(elapsed))
+        if is_anthropic(request):
+            headers["request-id"] = request[REQUEST_ID]
+        else:
+            elapsed = (time.monotonic() - request[ARRIVED]) * 1000
+            headers["openai-processing-ms"] = str(round(elapsed))
     for name, value in SECURITY_HEADERS.items():
         headers.setdefault(name, value)

@@ -1,4 +1,4 @@
-"""Pictures and files in a message: data URLs taken apart, and held against their bytes.
+"""Pictures and files in a message: taken apart, and held against their bytes.
 
 Nothing is ever fetched: a link is handed to the model's side as it is. Limits are those of the
 Messages API (https://platform.claude.com/docs/en/build-with-claude/vision and …/pdf-support).
@@ -8,10 +8,10 @@ import base64
 import io
 import re
 
-from bridge.core.conversation import Document, Image, LinkedImage
+from bridge.core.conversation import Document, Image, LinkedDocument, LinkedImage
 from bridge.core.errors import InvalidRequest
 from bridge.core.rules import MAX_MEDIA
-from bridge.dialects.openai.parameters import invalid
+from bridge.dialects.policy import invalid
 from bridge.dialects.wire import Fault, check_text
 
 MAX_SIDE = 8_000
@@ -50,8 +50,15 @@ def picture(url: str, path: str) -> Image | LinkedImage:
             f"'{path}' must begin with https://, or be a data: URL such as data:image/png;base64,…",
             path,
         )
-    claimed, text = found[1].lower(), found[2]
-    media_type = _OTHER_NAMES.get(claimed, claimed)
+    return embedded_picture(found[1], found[2], path)
+
+
+def embedded_picture(claimed: str, text: str, path: str) -> Image:
+    """The picture that is ``text`` in base64, of the type that is ``claimed``.
+
+    Raises :class:`InvalidRequest`.
+    """
+    media_type = _OTHER_NAMES.get(claimed.lower(), claimed.lower())
     if media_type not in _PICTURES:
         raise invalid(
             f"'{path}' is of the type {media_type[:100]!r}, but must be one of {_LISTED}.", path
@@ -60,30 +67,49 @@ def picture(url: str, path: str) -> Image | LinkedImage:
     return Image(media_type=media_type, data=text)
 
 
-def document(file_data: str, filename: str | None, path: str) -> Document:
+def link(url: str, path: str) -> str:
+    """The URL of something that the model's side fetches. Raises :class:`InvalidRequest`."""
+    if _LINK.fullmatch(url) is None:
+        raise invalid(f"'{path}' must begin with https://.", path)
+    return url
+
+
+def document(
+    file_data: str, filename: str | None, context: str | None, path: str
+) -> Document | LinkedDocument:
     """The file of a ``file`` part; ``path`` is where its ``file_data`` stands.
 
     Raises :class:`InvalidRequest`.
     """
+    about = {"title": filename or None, "context": context or None}
+    if _LINK.fullmatch(file_data):
+        return LinkedDocument(url=file_data, **about)
     found = _DATA_URL.fullmatch(file_data)
     if found is None:
         raise invalid(
-            f"'{path}' must be a data: URL in base64, such as data:application/pdf;base64,…", path
+            f"'{path}' must be a data: URL in base64, such as data:application/pdf;base64,…, or "
+            "the https:// URL of a PDF.",
+            path,
         )
     claimed, text = found[1].lower(), found[2]
     media_type = _OTHER_NAMES.get(claimed, claimed)
     raw = _decoded(text, path, "a file")
     if media_type == PDF:
-        if b"%PDF-" not in raw[:1024]:
-            raise invalid(f"'{path}' says that it is a PDF, but its bytes are not one's.", path)
-        return Document(media_type=PDF, data=text, title=filename or None)
+        _check_pdf(raw, path)
+        return Document(media_type=PDF, data=text, **about)
     if _TEXT_TYPE.fullmatch(media_type):
-        return Document(media_type=PLAIN, data=_plain(raw, path), title=filename or None)
+        return Document(media_type=PLAIN, data=_plain(raw, path), **about)
     raise invalid(
         f"'{path}' is of the type {media_type[:100]!r}. Claude reads PDFs ({PDF}) and text "
         f"({PLAIN} and the like); a picture belongs into a part of the type 'image_url'.",
         path,
     )
+
+
+def embedded_pdf(text: str, path: str) -> str:
+    """The base64 of a PDF, as it is. Raises :class:`InvalidRequest`."""
+    _check_pdf(_decoded(text, path, "a file"), path)
+    return text
 
 
 def check_count(parts: int, path: str) -> None:
@@ -101,12 +127,17 @@ def _decoded(text: str, path: str, what: str) -> bytes:
     except ValueError:
         raw = b""
     if not raw:
-        raise invalid(f"'{path}' must hold {what} in base64 after the comma, and no more.", path)
+        raise invalid(f"'{path}' must hold {what} in base64, and no more.", path)
     if len(raw) > MAX_BYTES:
         raise invalid(
             f"'{path}' holds {what} of {len(raw)} bytes; at most {MAX_BYTES} are taken.", path
         )
     return raw
+
+
+def _check_pdf(raw: bytes, path: str) -> None:
+    if b"%PDF-" not in raw[:1024]:
+        raise invalid(f"'{path}' says that it is a PDF, but its bytes are not one's.", path)
 
 
 def _check_picture(raw: bytes, media_type: str, path: str) -> None:

@@ -1,0 +1,31 @@
+"""Anthropic's Messages API, as ``POST /v1/messages`` speaks it.
+
+Source: the API reference at https://platform.claude.com/docs/en/api/messages and the types of the
+official ``anthropic`` package.
+"""
+
+from bridge.dialects.anthropic_messages.decode import (
+    VERSIONS,
+    MessagesRequest,
+    decode,
+    decode_count,
+)
+from bridge.dialects.anthropic_messages.encode import (
+    PING,
+    EventEncoder,
+    render,
+    render_error,
+    status_of,
+)
+
+__all__ = [
+    "PING",
+    "VERSIONS",
+    "EventEncoder",
+    "MessagesRequest",
+    "decode",
+    "decode_count",
+    "render",
+    "render_error",
+    "status_of",
+]
