@@ -48,10 +48,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(root: Path) -> Iterator[Server]:
-    """The server, with all that it writes under ``root``."""
+def serving(root: Path, *options: str) -> Iterator[Server]:
+    """The server with more ``options``, and with all that it writes under ``root``."""
     for name in ("home", "tmp"):
-        (root / name).mkdir()
+        (root / name).mkdir(parents=True)
     said, log = root / "said", root / "log"
     environment = {
         "PATH": os.environ["PATH"],
@@ -61,7 +61,7 @@ def serving(root: Path) -> Iterator[Server]:
     }
     with said.open("wb") as out, log.open("wb") as errors:
         process = subprocess.Popen(
-            (sys.executable, "-m", "bridge", "--demo", "--demo-pace", "0", "--port", "0"),
+            (sys.executable, "-m", "bridge", "--demo", "--demo-pace", "0", "--port", "0", *options),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=errors,
