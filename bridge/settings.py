@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 from attrs import field, frozen
@@ -138,6 +139,31 @@ def parse_auth_method(text: str) -> AuthMethod:
         return AuthMethod(text.strip().lower())
     except ValueError:
         raise ValueError(f"{text!r} is not one of {', '.join(AuthMethod)}") from None
+
+
+def parse_base_url(text: str) -> str:
+    """Where an OpenAI-compatible API begins, such as ``http://127.0.0.1:11434/v1``."""
+    try:
+        parts = urlsplit(text.strip())
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"not a URL: {error}") from None
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must hold no user name and no password; a key has a setting of its own")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{text!r} is no URL such as https://host/v1")
+    if parts.query or parts.fragment:
+        raise ValueError(f"{text!r} must end with its path, such as https://host/v1")
+    if parts.path.rstrip("/").endswith("/embeddings"):
+        raise ValueError(f"{text!r} must stop before /embeddings, as in https://host/v1")
+    return parts.geturl().rstrip("/")
+
+
+def parse_key(text: str) -> str:
+    """A key as other servers give them out: visible ASCII without spaces."""
+    if not re.fullmatch(r"[!-~]{1,4096}", text):
+        raise ValueError("must be visible ASCII characters without spaces")
+    return text
 
 
 def _parse_path(text: str) -> Path:
@@ -448,6 +474,38 @@ class Settings:
         metavar="FILE",
         default_text="the one inside claude-agent-sdk",
         help="The Claude Code program to run.",
+    )
+    embeddings_base_url: str | None = _knob(
+        None,
+        "--embeddings-base-url",
+        env=("EMBEDDINGS_BASE_URL",),
+        group="Embeddings",
+        parse=parse_base_url,
+        metavar="URL",
+        default_text="none: WordLlama makes them in this process, if it is installed",
+        help="OpenAI-compatible API that embeddings are asked of, such as "
+        "http://127.0.0.1:11434/v1. With --demo only one on this machine is.",
+    )
+    embeddings_api_key: str | None = _knob(
+        None,
+        "--embeddings-api-key",
+        env=("EMBEDDINGS_API_KEY",),
+        group="Embeddings",
+        parse=parse_key,
+        metavar="KEY",
+        default_text="none",
+        secret=True,
+        help="Key for that API. Prefer the environment: other users of the machine can read a "
+        "command line.",
+    )
+    embeddings_model: str | None = _knob(
+        None,
+        "--embeddings-model",
+        env=("EMBEDDINGS_MODEL",),
+        group="Embeddings",
+        metavar="MODEL",
+        default_text="the one that the client names",
+        help="Model to ask of that API, whichever the client names.",
     )
     verbose: bool = _knob(
         False,

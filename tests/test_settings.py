@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from bridge import cli
+from bridge.claude.options import inherited_environment
 from bridge.reference import configuration
 from bridge.settings import (
     AuthMethod,
@@ -62,6 +63,13 @@ def test_nothing_given_is_the_defaults(given: Callable[..., Settings | str]) -> 
         ((), {"CLAUDE_TIMEOUT": "90"}, {"max_timeout": 90.0}),
         (("-w", "0"), {"POOL_SIZE": "3"}, {"pool_size": 0}),
         (("--auth-method", "Bedrock"), {}, {"auth_method": AuthMethod.BEDROCK}),
+        (
+            (),
+            {"EMBEDDINGS_BASE_URL": "https://Host.example:8443/v1/"},
+            {"embeddings_base_url": "https://Host.example:8443/v1"},
+        ),
+        ((), {"EMBEDDINGS_API_KEY": "sk-1"}, {"embeddings_api_key": "sk-1"}),
+        ((), {"EMBEDDINGS_MODEL": "nomic"}, {"embeddings_model": "nomic"}),
         ((), {"CLAUDE_CLI_PATH": "/x/claude"}, {"cli_path": Path("/x/claude")}),
     ],
 )
@@ -87,6 +95,15 @@ def test_what_is_given(
         ({"API_KEY": "with space in it"}, "8 to 512"),
         ({"MODEL_MAP": '{"a": 5}'}, "JSON object of strings"),
         ({"BRIDGE_DEMO": "perhaps"}, "boolean"),
+        ({"EMBEDDINGS_BASE_URL": "localhost:11434/v1"}, "no URL such as"),
+        ({"EMBEDDINGS_BASE_URL": "file:///etc/passwd"}, "no URL such as"),
+        ({"EMBEDDINGS_BASE_URL": "https:///v1"}, "no URL such as"),
+        ({"EMBEDDINGS_BASE_URL": "https://host:99999/v1"}, "not a URL"),
+        ({"EMBEDDINGS_BASE_URL": "https://[host/v1"}, "not a URL"),
+        ({"EMBEDDINGS_BASE_URL": "https://a:b@host/v1"}, "no user name"),
+        ({"EMBEDDINGS_BASE_URL": "https://host/v1?key=1"}, "must end with its path"),
+        ({"EMBEDDINGS_BASE_URL": "https://host/v1/embeddings"}, "stop before /embeddings"),
+        ({"EMBEDDINGS_API_KEY": "with space"}, "visible ASCII"),
         ({"CLAUDE_AUTH_METHOD": "magic"}, "cli, api_key, bedrock, vertex"),
     ],
 )
@@ -123,6 +140,13 @@ def test_the_documentation_is_made_from_the_declaration() -> None:
 
 def test_keys_are_never_shown() -> None:
     assert "secret-key" not in repr(Settings(api_keys=("secret-key",)))
+    assert "secret-key" not in repr(Settings(embeddings_api_key="secret-key"))
+
+
+def test_what_is_the_servers_own_never_reaches_claude_code() -> None:
+    own = {name: "own" for knob in knobs() for name in knob.knob.env}
+    assert {"API_KEY", "EMBEDDINGS_API_KEY"} <= set(own)
+    assert inherited_environment({**own, "HOME": "/home/ada"}) == {"HOME": "/home/ada"}
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,12 @@ from attrs import define, evolve, field, frozen
 
 from bridge.claude.account import Account
 from bridge.claude.asked import AskedTurn, Said
+from bridge.claude.counting import count_tokens
 from bridge.claude.demands import Demands
 from bridge.claude.failures import LOGIN_ADVICE
 from bridge.claude.kept import Held, KeptProcesses
 from bridge.claude.limits import Limits
+from bridge.claude.meter import Bill, Meter
 from bridge.claude.names import Names
 from bridge.claude.options import Launch
 from bridge.claude.places import Places
@@ -76,6 +78,7 @@ class Engine:
     kept: KeptProcesses = field(init=False)
     recall: Recall = field(init=False)
     matched: int = field(default=0, init=False)  # turns that went on without naming a session
+    meter: Meter = field(factory=Meter, init=False)
     places: Places = field(init=False)
     faults: Counter[str] = field(factory=Counter, init=False)  # of turns, by code
     _last_turn: float = field(init=False)
@@ -214,6 +217,16 @@ class Engine:
         await self._check_ready()
         return preview_of(turn, await self.account.known_names(), lenient=self.lenient)
 
+    async def count_tokens(self, turn: Turn) -> int:
+        """The tokens of a turn's prompt, by the Messages API's own count.
+
+        Raises :class:`BridgeError`; a login that is no API key can't have it counted.
+        """
+        model = await self._model(turn)
+        asked = AskedTurn.of(turn, model, self.account.names, lenient=self.lenient)
+        account = self.account
+        return await count_tokens(asked, account.login, account.launch.environment)
+
     async def _check_ready(self) -> None:
         """Whether turns can be run at all."""
         if self._stopping:
@@ -284,7 +297,8 @@ class Engine:
                 simple=self.account.launch.simple,
                 keep=turn.session is not None or (self.match and not turn.ends),
             )
-            queue = process.begin(plan, self._policy_until(deadline))
+            bill = process.bill or Bill(self.meter, turn.owner, turn.session)
+            queue = process.begin(plan, self._policy_until(deadline), bill)
             demands = Demands(request, turn)
             while True:
                 for event in await demands.take(await queue.get()):
@@ -312,6 +326,8 @@ class Engine:
 
     def _started(self, run: "_Run", event: TurnStarted) -> TurnStarted:
         run.model = event.model
+        if run.process.bill is not None:
+            run.process.bill.model = event.model
         self._starting.discard(run.process)
         self._refill()
         return event

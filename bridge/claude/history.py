@@ -55,7 +55,7 @@ def script(messages: Sequence[Message], model: str | None = None) -> Script:
     the model that gave it: the CLI sends reasoning, whose signature is bound to its model, to that
     one and to no other. Where that is not known it is taken to be ``model``, the one that is asked.
     """
-    merged = _alternating(messages)
+    merged = alternating(messages)
     return Script(
         earlier=tuple(
             _user_line(side.blocks, query=False)
@@ -68,8 +68,8 @@ def script(messages: Sequence[Message], model: str | None = None) -> Script:
 
 
 @define
-class _Side:
-    """What one side says before the other one does."""
+class Side:
+    """What one side says before the other one does: blocks of the Messages API."""
 
     role: Role
     blocks: list[dict[str, Any]]
@@ -111,8 +111,9 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:24]
 
 
-def _alternating(messages: Iterable[Message]) -> list[_Side]:
-    merged: list[_Side] = []
+def alternating(messages: Iterable[Message]) -> list[Side]:
+    """The messages as the Messages API takes them: one side after the other."""
+    merged: list[Side] = []
     ids = _CallIds()
     for message in messages:
         role = Role.ASSISTANT if message.role is Role.ASSISTANT else Role.USER
@@ -120,7 +121,7 @@ def _alternating(messages: Iterable[Message]) -> list[_Side]:
         if merged and merged[-1].role is role:
             merged[-1].blocks.extend(blocks)
         elif blocks:
-            merged.append(_Side(role, blocks, message.model))
+            merged.append(Side(role, blocks, message.model))
     for before, side in itertools.pairwise(merged):
         if side.role is Role.USER:  # the API wants results first; a live process has them in order
             places = {block["id"]: n for n, block in enumerate(before.blocks) if "id" in block}

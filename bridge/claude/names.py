@@ -63,6 +63,15 @@ class ListedModel:
 
 
 @frozen(kw_only=True)
+class Offer:
+    """A name that a client may use, and the ``model`` that answers to it."""
+
+    name: str
+    model: str
+    display_name: str
+
+
+@frozen(kw_only=True)
 class Names:
     """How names are resolved: the person's map, the CLI's own list, the default."""
 
@@ -104,16 +113,31 @@ class Names:
                 return model.abilities
         return abilities_of(resolved or "")
 
-    def offered(self) -> dict[str, str]:
-        """Every name that a client can be offered → the model that answers to it."""
-        offered = {m.resolved: m.resolved for m in self.listed}
-        offered |= {m.value: m.resolved for m in self.listed if m.value != "default"}
-        by_value = {m.value: m.resolved for m in self.listed}
+    def offered(self) -> tuple[Offer, ...]:
+        """Every name that a client can be offered; those that are full ids come first."""
+        offered = {m.resolved: m for m in self.listed}
+        offered |= {m.value: m for m in self.listed if m.value != "default"}
+        by_value = {m.value: m for m in self.listed}
         for name, target in {**ALIASES, **OPENAI_NAMES, **self.model_map}.items():
-            resolved = by_value.get(ALIASES.get(target, target))
-            if resolved is not None:
-                offered.setdefault(name, resolved)
-        return offered
+            model = by_value.get(ALIASES.get(target, target))
+            if model is not None:
+                offered.setdefault(name, model)
+        return tuple(
+            Offer(name=name, model=model.resolved, display_name=_display_name(model.resolved))
+            for name, model in offered.items()
+        )
+
+
+def _display_name(model: str) -> str:
+    """``claude-sonnet-4-5-20250929`` is called Claude Sonnet 4.5; the CLI's own names of models
+    say what they are to Claude Code ("Default (recommended)")."""
+    if not model.startswith("claude-"):
+        return model
+    plain, long, _ = model.partition("[1m]")
+    words = [word for word in re.split(r"[-@]", plain) if not re.fullmatch(r"20\d{6}", word)]
+    numbers = ".".join(word for word in words if word.isdigit())
+    named = " ".join(word.capitalize() for word in words if not word.isdigit())
+    return f"{named} {numbers}".strip() + (" (1M context)" if long else "")
 
 
 def listed_models(described: Iterable[Mapping[str, Any]]) -> tuple[ListedModel, ...]:

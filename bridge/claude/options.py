@@ -38,6 +38,14 @@ PROVIDER_SWITCHES = {
 }
 API_KEY_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 
+LOGIN_VARIABLES = (
+    *API_KEY_VARIABLES,
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    *PROVIDER_SWITCHES.values(),
+    "ANTHROPIC_BASE_URL",
+)
+"""What in the environment decides which login Claude Code uses, and where."""
+
 _QUIET = {
     # The server speaks to the model and to nobody else.
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",

@@ -67,8 +67,12 @@ class Pool:
         return process
 
     def discard(self, process: CliProcess) -> None:
-        """Kill a process now; it is reaped and its directory deleted in the background."""
-        process.kill()
+        """Kill a process now, or as soon as it has told what its last answer cost.
+
+        It is reaped and its directory deleted in the background.
+        """
+        if self._closed or not process.settling:
+            process.kill()
         self._background(self._reap(process))
 
     def refill(self, wanted: int) -> None:
@@ -138,7 +142,7 @@ class Pool:
 
     async def _reap(self, process: CliProcess) -> None:
         try:
-            await process.aclose()
+            await process.aclose(at_once=self._closed)
         finally:
             self._given.discard(process)
 

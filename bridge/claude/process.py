@@ -20,6 +20,7 @@ from claude_agent_sdk import (
     ClaudeSDKClient,
     ClaudeSDKError,
     Message,
+    RateLimitEvent,
     ResultMessage,
     ToolResultBlock,
     UserMessage,
@@ -27,6 +28,7 @@ from claude_agent_sdk import (
 
 from bridge.claude.calls import SERVER, OpenCalls
 from bridge.claude.history import Line, Script
+from bridge.claude.meter import Bill
 from bridge.claude.options import Launch, locked, sdk_options, taken_to_think, unlocked
 from bridge.claude.translate import RetryPolicy, Sentinel, Translator
 from bridge.claude.transport import REAP_SECONDS, CliTransport
@@ -39,6 +41,9 @@ log = logging.getLogger(__name__)
 CONTROL_SECONDS = 30.0
 """How long the CLI may take to answer a control request or to accept a line of history."""
 
+
+COST_SECONDS = 1.0
+"""How long a process that is done may take to tell what its turn cost; it takes some 5 ms."""
 
 ASKED_SECONDS = 5.0
 """How long the CLI may take to ask for the results of calls. If it does not ask it has answered one
@@ -100,6 +105,8 @@ class CliProcess:
         self._ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._running: _Running | None = None
         self._settling = False  # the answer is whole, and the CLI has not said so yet
+        self._stays = False  # and can go on then
+        self.bill: Bill | None = None  # of all its turns
         self._free = asyncio.Event()  # nothing is left of the turn before
         self._free.set()
         self._settings: dict[str, Any] = {}  # the flag settings that hold now
@@ -117,7 +124,12 @@ class CliProcess:
     @property
     def goes_on(self) -> bool:
         """Whether the last turn ended well and left it fit for the conversation's next one."""
-        return self.alive and (self._settling or self._free.is_set())
+        return self.alive and self._stays and (self._settling or self._free.is_set())
+
+    @property
+    def settling(self) -> bool:
+        """Whether an answer has just become whole, and the CLI has not told what it cost."""
+        return self._settling
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -163,8 +175,12 @@ class CliProcess:
         except Exception as error:
             raise InitializeRefused(str(error)) from error  # the SDK has no class for it
 
-    def begin(self, plan: TurnPlan, policy: RetryPolicy) -> asyncio.Queue[Event]:
-        """Start a turn of the conversation; its events come to the queue, the last one included."""
+    def begin(self, plan: TurnPlan, policy: RetryPolicy, bill: Bill) -> asyncio.Queue[Event]:
+        """Start a turn of the conversation; its events come to the queue, the last one included.
+
+        What it costs is put on the ``bill``, which is that of the process' turns before it.
+        """
+        self.bill = bill
         running = self._running = _Running(
             plan=plan, translator=Translator(policy=policy), sentinel=Sentinel(plan.functions)
         )
@@ -185,8 +201,15 @@ class CliProcess:
         self._unwanted = True
         self._transport.kill()
 
-    async def aclose(self) -> None:
-        """Kill it if need be, wait until it is gone, and delete its directory."""
+    async def aclose(self, *, at_once: bool = True) -> None:
+        """Kill it if need be, wait until it is gone, and delete its directory.
+
+        If not ``at_once``, it may first tell what an answer cost that has just become whole.
+        """
+        if self._settling and not at_once:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(COST_SECONDS):
+                    await self._free.wait()
         self.kill()
         if self._driver is not None:
             self._driver.cancel()
@@ -244,6 +267,10 @@ class CliProcess:
 
     def _dispatch(self, message: Message) -> None:
         running = self._running
+        if self.bill is not None and isinstance(message, ResultMessage):
+            self.bill.told(message.total_cost_usd)
+        if self.bill is not None and isinstance(message, RateLimitEvent):
+            self.bill.meter.hear(message.rate_limit_info)
         if self._settling:
             if isinstance(message, ResultMessage):
                 self._settle(message)
@@ -267,8 +294,11 @@ class CliProcess:
 
     def _end_turn(self, last: Event, *, keep: bool) -> None:
         """Keep the process for the conversation's next turn, if the CLI does nothing till then."""
+        self._stays = keep
+        if self.bill is not None and isinstance(last, TurnFinished):
+            self.bill.end_turn()
         match last:
-            case TurnFinished(reason=FinishReason.STOP | FinishReason.STOP_SEQUENCE) if keep:
+            case TurnFinished(reason=FinishReason.STOP | FinishReason.STOP_SEQUENCE):
                 self._settling = True
                 self._free.clear()
             case TurnFinished(reason=FinishReason.TOOL_CALLS) if keep:
@@ -285,7 +315,8 @@ class CliProcess:
     def _settle(self, result: ResultMessage) -> None:
         """The CLI is through with the turn as well: make it ready for the next one."""
         self._settling = False
-        if result.is_error:
+        if result.is_error or not self._stays:
+            self._free.set()
             self.kill()
         elif (unlocking := self._apply(unlocked(self._settings))) is not None:
             unlocking.add_done_callback(self._unlocked)

@@ -152,6 +152,13 @@ class StorageFault(Internal):
     default_code = "storage_failed"
 
 
+class NotProvided(BridgeError):
+    """The server could do this, but whoever runs it has not set it up."""
+
+    status = 501
+    default_code = "not_provided"
+
+
 class UpstreamFault(BridgeError):
     """The model's side answered with something that is not an answer."""
 

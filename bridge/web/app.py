@@ -15,9 +15,21 @@ from bridge.settings import Settings
 from bridge.web import endpoints, sessions
 from bridge.web.assets import templates_folder
 from bridge.web.keyring import keyring
-from bridge.web.keys import DEMO, ENGINE, KEYRING, PATIENCE, SESSIONS, SETTINGS, STARTED_AT, TOLD
+from bridge.web.keys import (
+    DEMO,
+    EMBEDDINGS,
+    ENGINE,
+    KEYRING,
+    LEDGER,
+    PATIENCE,
+    SESSIONS,
+    SETTINGS,
+    STARTED_AT,
+    TOLD,
+)
+from bridge.web.ledger import Ledger
 from bridge.web.middlewares import ALL, add_headers
-from bridge.web.runtime import backend, session_manager, steady_clock
+from bridge.web.runtime import backend, embeddings, session_manager, steady_clock
 from bridge.web.stream import Patience
 
 log = logging.getLogger(__name__)
@@ -46,7 +58,9 @@ def build_app(
     app[SETTINGS] = settings
     app[KEYRING] = keyring(settings.api_keys)
     app[PATIENCE] = patience or Patience()
+    now = clock or steady_clock()
     app[STARTED_AT] = int(time.time())
+    app[LEDGER] = Ledger(clock=now)
     app[TOLD] = set()
     endpoints.register(app)
     aiohttp_jinja2.setup(app, loader=jinja2.FileSystemLoader(templates_folder()), autoescape=True)
@@ -57,15 +71,21 @@ def build_app(
     async def _backend(app: web.Application) -> AsyncIterator[None]:
         async with backend(settings, started_from, demo_keep=demo_keep) as behind:
             app[ENGINE] = behind.engine
+            behind.engine.meter.spent = app[LEDGER].pay
             if behind.demo is not None:
                 app[DEMO] = behind.demo
             yield
 
     async def _sessions(app: web.Application) -> AsyncIterator[None]:
-        async with session_manager(settings, app[ENGINE], clock or steady_clock()) as manager:
+        async with session_manager(settings, app[ENGINE], now) as manager:
             app[SESSIONS] = manager
             yield
 
+    async def _embeddings(app: web.Application) -> AsyncIterator[None]:
+        async with embeddings(settings) as app[EMBEDDINGS]:
+            yield
+
+    app.cleanup_ctx.append(_embeddings)
     app.cleanup_ctx.append(_backend)
     app.cleanup_ctx.append(_sessions)
     app.cleanup_ctx.append(_sweeping)

@@ -27,6 +27,9 @@ class Decoded(Protocol):
     def changed(self) -> tuple[str, ...]: ...
 
 
+Decode = Callable[[bytes, str | None, Mapping[str, str]], Decoded]
+"""Takes a body, the session that a header named, and all headers."""
+
 Encode = Callable[[Event, int], bytes]
 """Makes frames of the events of each choice, which is told by its number."""
 
@@ -44,15 +47,15 @@ class Reply:
 class Dialect:
     """What an endpoint that answers is made of.
 
-    ``decode`` takes a body, the session that a header named, and all headers. ``encoder`` and
-    ``render`` are given what was asked and the reply to it, whose id begins with ``prefix``.
-    ``turns`` is the field that a request's turns come from; ``ping`` is what fills a silence.
+    ``encoder`` and ``render`` are given what was asked and the reply to it, whose id begins with
+    ``prefix``. ``turns`` is the field that a request's turns come from; ``ping`` is what fills a
+    silence.
     """
 
     prefix: str
     turns: str
     ping: bytes
-    decode: Callable[[bytes, str | None, Mapping[str, str]], Decoded]
+    decode: Decode
     encoder: Callable[[Any, Reply], Encode]
     render: Callable[[Any, Sequence[Completion], Reply], dict[str, Any]]
 
@@ -98,16 +101,23 @@ COMPLETIONS = Dialect(
     ),
 )
 
-MESSAGES = Dialect(
-    prefix="msg_",
-    turns="messages",
-    ping=anthropic_messages.PING,
-    decode=lambda body, session, headers: anthropic_messages.decode(
+
+def _of_messages(decode: Callable[..., Decoded]) -> Decode:
+    return lambda body, session, headers: decode(
         body,
         session=session,
         version=headers.get("anthropic-version"),
         betas=headers.get("anthropic-beta"),
-    ),
+    )
+
+
+COUNT = _of_messages(anthropic_messages.decode_count)
+
+MESSAGES = Dialect(
+    prefix="msg_",
+    turns="messages",
+    ping=anthropic_messages.PING,
+    decode=_of_messages(anthropic_messages.decode),
     encoder=_messages_encoder,
     render=lambda _, completions, __: anthropic_messages.render(completions[0]),
 )

@@ -2,7 +2,7 @@
 
 from aiohttp import hdrs, web
 
-from bridge.web import catalog, compatibility, pages, sessions, turns
+from bridge.web import account, catalog, compatibility, counting, embeddings, pages, sessions, turns
 from bridge.web.assets import static_folder
 from bridge.web.endpoint import Endpoint
 from bridge.web.keys import ENDPOINTS, OPEN_ROUTES
@@ -37,6 +37,19 @@ def table() -> tuple[Endpoint, ...]:
             path="/v1/messages",
             summary="Answer a conversation as Anthropic's Messages API does",
             handler=turns.messages,
+        ),
+        Endpoint(
+            method=hdrs.METH_POST,
+            path="/v1/messages/count_tokens",
+            summary="Count the tokens of a conversation, without answering it",
+            handler=counting.count_tokens,
+        ),
+        Endpoint(
+            method=hdrs.METH_POST,
+            path="/v1/embeddings",
+            summary="Vectors of texts, by a model of this machine or of another server",
+            handler=embeddings.embeddings,
+            bare=True,
         ),
         Endpoint(
             method=hdrs.METH_POST,
@@ -99,6 +112,18 @@ def table() -> tuple[Endpoint, ...]:
             summary="One model",
             handler=catalog.get_model,
             bare=True,
+        ),
+        Endpoint(
+            method=hdrs.METH_GET,
+            path="/v1/auth/status",
+            summary="Whether Claude Code is logged in, and how; whether this server wants a key",
+            handler=account.auth_status,
+        ),
+        Endpoint(
+            method=hdrs.METH_GET,
+            path="/v1/usage",
+            summary="What your key has used since the server started, and the plan's quota",
+            handler=account.usage,
         ),
         Endpoint(
             method=hdrs.METH_GET,

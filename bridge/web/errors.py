@@ -1,5 +1,7 @@
 """An error → the answer that a client gets, in its dialect's shape."""
 
+import datetime as dt
+
 from aiohttp import web
 
 from bridge.core.errors import BridgeError
@@ -19,7 +21,14 @@ def error_response(
     status, body = error_document(request, error, request_id)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if status == 501:  # the official clients would try twice more
+        headers["x-should-retry"] = "false"
     return json_response(body, status=status, headers=headers)
+
+
+def rfc3339(seconds: float) -> str:
+    """A time in seconds since 1970, in UTC, to the millisecond."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def json_response(

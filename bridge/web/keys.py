@@ -6,17 +6,21 @@ from aiohttp import web
 
 from bridge.claude.engine import Engine
 from bridge.demo import DemoUpstream
+from bridge.embeddings.engine import Embeddings
 from bridge.sessions.manager import SessionManager
 from bridge.settings import Settings
 from bridge.web.endpoint import Endpoint
 from bridge.web.keyring import Keyring, Principal
+from bridge.web.ledger import Ledger
 from bridge.web.stream import Patience
 
 SETTINGS = web.AppKey("settings", Settings)
 ENGINE = web.AppKey("engine", Engine)
 SESSIONS = web.AppKey("sessions", SessionManager)
+EMBEDDINGS = web.AppKey("embeddings", Embeddings)
 DEMO = web.AppKey("demo", DemoUpstream)  # there only with --demo
 KEYRING = web.AppKey("keyring", Keyring)
+LEDGER = web.AppKey("ledger", Ledger)
 STARTED_AT = web.AppKey("started_at", int)
 ENDPOINTS = web.AppKey("endpoints", tuple[Endpoint, ...])
 OPEN_ROUTES = web.AppKey("open_routes", frozenset[web.AbstractRoute])  # they need no key

@@ -3,12 +3,14 @@
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 from attrs import frozen
@@ -26,11 +28,17 @@ from bridge.claude.options import (
 from bridge.claude.own_settings import OwnSettings, read_own_settings
 from bridge.claude.translate import RetryPolicy
 from bridge.demo import DemoUpstream
+from bridge.embeddings.engine import Embeddings
+from bridge.embeddings.engine import Engine as EmbeddingsEngine
+from bridge.embeddings.forward import ForwardEngine
+from bridge.embeddings.local import LocalEngine
 from bridge.sessions.entries import Limits
 from bridge.sessions.manager import SessionManager
 from bridge.sessions.sqlite import open_sqlite
 from bridge.sessions.store import MemoryStore, SessionStore, StoreError
-from bridge.settings import AuthMethod, Settings
+from bridge.settings import AuthMethod, Settings, is_loopback
+
+log = logging.getLogger(__name__)
 
 LOCK = "in-use"
 
@@ -162,6 +170,33 @@ async def session_manager(
             await manager.aclose()
     except StoreError as error:
         raise StartupError(f"SESSION_STORE: {error}") from None
+
+
+@contextlib.asynccontextmanager
+async def embeddings(settings: Settings) -> AsyncIterator[Embeddings]:
+    """What makes embeddings. Raises :class:`StartupError`."""
+    engine: EmbeddingsEngine = LocalEngine()
+    url = settings.embeddings_base_url
+    if url is None and (settings.embeddings_api_key or settings.embeddings_model):
+        raise StartupError(
+            "EMBEDDINGS_API_KEY and EMBEDDINGS_MODEL say how to ask another server, but "
+            "EMBEDDINGS_BASE_URL does not say which."
+        )
+    if url is not None and settings.demo and not is_loopback(urlsplit(url).hostname or ""):
+        log.warning("--demo sends nothing away: EMBEDDINGS_BASE_URL is not used")
+    elif url is not None:
+        engine = ForwardEngine(
+            base_url=url,
+            key=settings.embeddings_api_key,
+            model=settings.embeddings_model,
+            at_once=settings.max_concurrent,
+        )
+    try:
+        yield Embeddings(
+            engine=engine, max_waiting=settings.max_queue, timeout=settings.max_timeout
+        )
+    finally:
+        await engine.aclose()
 
 
 def steady_clock() -> Callable[[], float]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import datetime as dt
 import statistics
 import uuid
 from collections.abc import Iterable, Sequence
@@ -20,8 +19,8 @@ from bridge.sessions.manager import Seen
 from bridge.sessions.merging import Outcome
 from bridge.sessions.session import SessionKey, check_id
 from bridge.web.body import read_json_body
-from bridge.web.errors import json_response
-from bridge.web.keys import ENGINE, PRINCIPAL, SESSIONS, SETTINGS
+from bridge.web.errors import json_response, rfc3339
+from bridge.web.keys import ENGINE, LEDGER, PRINCIPAL, SESSIONS, SETTINGS
 
 SWEEP_SECONDS = 60.0
 """How often expired sessions, and processes that have waited for too long, are looked for."""
@@ -121,12 +120,14 @@ async def delete_session(request: web.Request) -> web.Response:
     """``DELETE /v1/sessions/{id}``"""
     key = _key(request)
     await request.app[SESSIONS].delete(key)
+    request.app[LEDGER].forget(key.owner, key.id)
     return _private({"message": f"Session {key.id} deleted successfully"})
 
 
 async def delete_sessions(request: web.Request) -> web.Response:
     """``DELETE /v1/sessions``"""
     deleted = await request.app[SESSIONS].delete_all(request[PRINCIPAL].id)
+    request.app[LEDGER].forget_all(request[PRINCIPAL].id)
     sessions = "1 session" if deleted == 1 else f"{deleted} sessions"
     return _private({"message": f"{sessions} deleted successfully", "deleted": deleted})
 
@@ -171,18 +172,14 @@ def _describe(seen: Seen) -> dict[str, object]:
     session = seen.session
     return {
         "session_id": session.key.id,
-        "created_at": _rfc3339(session.created_at),
-        "last_accessed": _rfc3339(session.last_accessed),
-        "expires_at": _rfc3339(seen.expires_at),
+        "created_at": rfc3339(session.created_at),
+        "last_accessed": rfc3339(session.last_accessed),
+        "expires_at": rfc3339(seen.expires_at),
         "message_count": len(session.messages),
         "model": session.model,
         "state": seen.state.value,
         "usage": render_usage(session.usage),
     }
-
-
-def _rfc3339(seconds: float) -> str:
-    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def _memory(pids: Iterable[int]) -> list[int]:

@@ -29,6 +29,7 @@ from bridge.web.dialects import (
     CHAT,
     COMPLETIONS,
     MESSAGES,
+    Decode,
     Decoded,
     Dialect,
     Encode,
@@ -38,6 +39,7 @@ from bridge.web.errors import json_response
 from bridge.web.keys import (
     DELIVERED,
     ENGINE,
+    LEDGER,
     NOTES,
     PATIENCE,
     PRINCIPAL,
@@ -74,25 +76,32 @@ async def messages(request: web.Request) -> web.StreamResponse:
 
 
 async def _answer(request: web.Request, dialect: Dialect) -> web.StreamResponse:
-    named = named_in_header(request)
-    body = await read_json_body(request)
-    if len(body) > DECODED_AT_ONCE:
-        asked = await asyncio.to_thread(dialect.decode, body, named, request.headers)
-    else:
-        asked = dialect.decode(body, named, request.headers)
+    asked = await decoded(request, dialect.decode)
     turns = [of_caller(request, turn) for turn in asked.turns]
     headers: dict[str, str] = {}
     _tell(request, headers, asked)
     request[NOTES]["stream"] = asked.stream
-    for turn in turns:
-        if turn.session is not None:
-            check_id(turn.session, "session_id")
-    each = [_events(request, turn, asked, headers) for turn in turns]
+    recorded = request.app[LEDGER].recorded
+    each = [recorded(turn, _events(request, turn, asked, headers)) for turn in turns]
     events = merged(each, where=dialect.turns)
     async with contextlib.aclosing(events):
         if asked.stream:
             return await _stream(request, dialect, asked, events, headers)
         return await _document(request, dialect, asked, events, headers)
+
+
+async def decoded(request: web.Request, decode: Decode) -> Decoded:
+    """The request as its dialect reads it; the sessions that it names may be such."""
+    named = named_in_header(request)
+    body = await read_json_body(request)
+    if len(body) > DECODED_AT_ONCE:
+        asked = await asyncio.to_thread(decode, body, named, request.headers)
+    else:
+        asked = decode(body, named, request.headers)
+    for turn in asked.turns:
+        if turn.session is not None:
+            check_id(turn.session, "session_id")
+    return asked
 
 
 def of_caller(request: web.Request, turn: Turn) -> Turn:
@@ -112,8 +121,22 @@ def _tell(
     started: TurnStarted | None = None,
 ) -> None:
     """Tell the client which of its fields had no effect, or another one; and once the log."""
-    ignored = (*asked.ignored, *(started.ignored if started else ()))
-    changed = (*asked.changed, *(started.changed if started else ()))
+    tell(
+        request,
+        headers,
+        ignored=(*asked.ignored, *(started.ignored if started else ())),
+        changed=(*asked.changed, *(started.changed if started else ())),
+    )
+
+
+def tell(
+    request: web.Request,
+    headers: dict[str, str],
+    *,
+    ignored: tuple[str, ...],
+    changed: tuple[str, ...] = (),
+) -> None:
+    """Put the names of such fields into the headers of the answer, and once into the log."""
     for header, names in (("x-bridge-ignored", ignored), ("x-bridge-changed", changed)):
         if names:
             headers[header] = header_list(tuple(dict.fromkeys(names)))

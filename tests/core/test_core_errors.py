@@ -26,6 +26,7 @@ TREE: dict[type[BridgeError], tuple[int, Kind, str | None]] = {
     errors.RateLimited: (429, Kind.RATE_LIMIT, "rate_limit_exceeded"),
     errors.Internal: (500, Kind.INTERNAL, "internal_error"),
     errors.StorageFault: (500, Kind.INTERNAL, "storage_failed"),
+    errors.NotProvided: (501, Kind.INTERNAL, "not_provided"),
     errors.UpstreamFault: (502, Kind.UPSTREAM, "upstream_error"),
     errors.WrongAnswer: (502, Kind.UPSTREAM, "wrong_answer"),
     errors.UpstreamRefusedLogin: (502, Kind.UPSTREAM, "upstream_authentication"),

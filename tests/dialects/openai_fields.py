@@ -18,14 +18,16 @@ import attrs
 import openai
 import typing_extensions
 from attrs import frozen
-from openai.types import completion_create_params
+from openai.types import completion_create_params, embedding_create_params
 from openai.types.chat import completion_create_params as chat_create_params
 
 from bridge.core.errors import InvalidRequest
-from bridge.dialects import openai_chat, openai_completions
+from bridge.dialects import openai_chat, openai_completions, openai_embeddings
 from bridge.dialects.openai_chat.models import POLICY, WireRequest
 from bridge.dialects.openai_completions.decode import POLICY as POLICY_OF_COMPLETIONS
 from bridge.dialects.openai_completions.decode import WireRequest as WireCompletion
+from bridge.dialects.openai_embeddings.decode import POLICY as POLICY_OF_EMBEDDINGS
+from bridge.dialects.openai_embeddings.decode import WireRequest as WireEmbeddings
 from bridge.dialects.policy import AsksNothing, Policy
 
 Json = dict[str, Any]
@@ -93,6 +95,14 @@ NOTES_OF_COMPLETIONS = {
     "temperature": "0 to 1; up to 2 it counts as 1. The newest models take none",
     "top_p": "0 to 1. The newest models take none",
     "user": "Goes nowhere",
+}
+
+NOTES_OF_EMBEDDINGS = {
+    "dimensions": "Of WordLlama's 64, 128 or 256; what another server makes",
+    "encoding_format": "",
+    "input": "A string, or up to 2,048; tokens are refused",
+    "model": "Of WordLlama's its own name and OpenAI's three; of another server its own names",
+    "user": "Told to another server; with WordLlama it is ignored",
 }
 
 
@@ -198,7 +208,16 @@ COMPLETIONS = Surface(
     whole=lambda fields: {"prompt": "a", **fields},
     notes=NOTES_OF_COMPLETIONS,
 )
-SURFACES = (CHAT, COMPLETIONS)
+EMBEDDINGS = Surface(
+    title="Embeddings",
+    official=embedding_create_params.EmbeddingCreateParams,
+    ours=WireEmbeddings,
+    policy=POLICY_OF_EMBEDDINGS,
+    decode=openai_embeddings.decode,
+    whole=lambda fields: {"input": "a", "model": "a", **fields},
+    notes=NOTES_OF_EMBEDDINGS,
+)
+SURFACES = (CHAT, COMPLETIONS, EMBEDDINGS)
 
 
 # -- the official types ---------------------------------------------------------------------------
@@ -435,6 +454,9 @@ def document(surfaces: Sequence[Surface] = SURFACES) -> str:
                 foreign = "" if row.field in official else "Not OpenAI's. "
                 note = foreign + surface.notes.get(row.field, "")
                 lines.append(f"| `{row.field}` | {row.outcome} | {note} |".replace("  |", " |"))
+        if all(not row.path for row in rows):
+            lines.append("")
+            continue
         lines += ["\nInside them:\n", "| in | field | what becomes of it |", "|---|---|---|"]
         for row in rows:
             if row.path:

@@ -9,6 +9,7 @@ import pytest
 from openai_fields import (
     CHAT,
     COMPLETIONS,
+    EMBEDDINGS,
     SURFACES,
     Row,
     Surface,
@@ -88,6 +89,7 @@ KNOWN = {
     "a-schema": (CHAT, Row("response_format.json_schema", "", "schema", "honoured")),
     "usage": (COMPLETIONS, Row("stream_options", "", "include_usage", "honoured")),
     "a-suffix": (COMPLETIONS, Row("", "", "suffix", 'refused, unless it is `""`')),
+    "tokens-or-texts": (EMBEDDINGS, Row("", "", "input", "honoured")),
     "echo": (COMPLETIONS, Row("", "", "echo", "honoured")),
 }
 

@@ -27,7 +27,7 @@ async def run_example(*command: str, url: str, key: str = KEY) -> tuple[int, str
     environment = {
         name: value
         for name, value in os.environ.items()
-        if not name.upper().endswith("_PROXY") and not name.startswith("OPENAI_")
+        if not name.upper().endswith("_PROXY") and not name.startswith(("OPENAI_", "ANTHROPIC_"))
     }
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -69,6 +69,11 @@ def command_of(example: str) -> tuple[str, ...]:
 
 
 ANSWERS = {
+    "anthropic_messages.py": (
+        "I am the bridge's demo model",
+        "get_time({'city': 'Oslo'})\n",
+        "get_time returned: In Oslo it is a quarter past nine.",
+    ),
     "openai_chat.py": ("Nice to meet you, Ada!", "Your name is Ada.", " tokens in, "),
     "openai_async.py": ("> My dog is called Rex.", "demo model", "favourite colour is green"),
     "curl_examples.sh": (
@@ -80,6 +85,11 @@ ANSWERS = {
         '"param":"messages[0].role"',
     ),
     "openai_node.mjs": ("Nice to meet you, Ada!", "Your name is Ada.", " tokens in, "),
+    "embeddings.py": (
+        "> How do I bake bread?\n",
+        "  0.70  Baking bread needs flour, water, salt and yeast.\n",
+        "256 dimensions, made by wordllama-l2-supercat",
+    ),
     "function_calling.py": (
         "> What is the weather in Paris?\n  get_weather({'city': 'Paris'})\n",
         "get_weather returned: It is sunny in Paris, 21 degrees.",
@@ -117,6 +127,8 @@ def test_that_every_example_is_tested() -> None:
 
 @pytest.mark.parametrize("example", ANSWERS)
 async def test_an_example_prints_the_answer(example: str, keyed_server: Running) -> None:
+    if example == "embeddings.py":
+        pytest.importorskip("wordllama", reason="without wordllama there are no embeddings")
     code, out, err = await run_example(*command_of(example), url=f"{keyed_server.url}/v1")
     assert (code, err) == (0, ""), f"{out}\n{err}"
     for expected in ANSWERS[example]:

@@ -5,6 +5,7 @@ from attrs import frozen
 from bridge.core.conversation import Effort, Reasoning, Sampling
 from bridge.dialects.policy import invalid, listed, within
 from bridge.dialects.thinking import WireThinking, thought_of
+from bridge.dialects.wire import Fault
 
 MAX_STOPS = 4
 
@@ -66,6 +67,17 @@ def reasoning(effort: str | None, thinking: WireThinking | None) -> Reasoning:
         effort=None if effort is None else Effort(effort),
         thought=None if thinking is None else thought_of(thinking),
     )
+
+
+def refuse_tokens(value: object, field: str, advice: str = "Send the text.") -> None:
+    """Raises :class:`Fault` if there are tokens, or lists of them, where there should be texts."""
+    first = value[0] if isinstance(value, list) and value else None
+    if isinstance(first, int | list) and not isinstance(first, bool):
+        raise Fault(
+            f"tokens are taken by nobody but the model that they were made for. {advice}",
+            "unsupported_parameter",
+            field,
+        )
 
 
 def _stop(stop: str | tuple[str, ...] | None) -> tuple[str, ...]:

@@ -1,20 +1,12 @@
 """Bytes of a completion request → turns, one for each prompt, or an error that names the field."""
 
-from typing import Any
-
 from attrs import frozen
 
 from bridge.core.conversation import Message, Role, Text, Turn
 from bridge.core.errors import InvalidRequest
-from bridge.dialects.openai.parameters import WireParameters, sampling
+from bridge.dialects.openai.parameters import WireParameters, refuse_tokens, sampling
 from bridge.dialects.policy import AsksNothing, Policy, invalid, only_session
-from bridge.dialects.wire import (
-    Fault,
-    hardened_converter,
-    load_object,
-    string_or,
-    unread,
-)
+from bridge.dialects.wire import Fault, hardened_converter, load_object, string_or, unread
 
 MAX_PROMPTS = 16
 """Most prompts of a request; each is a turn of its own."""
@@ -83,7 +75,7 @@ def decode(body: bytes, *, session: str | None = None) -> CompletionRequest:
     raw = load_object(body)
     POLICY.check(raw)
     try:
-        _refuse_tokens(raw.get("prompt"))
+        refuse_tokens(raw.get("prompt"), "prompt")
         wire: WireRequest = _CONVERTER.structure(raw, WireRequest)
     except Fault as fault:
         raise fault.as_error() from None
@@ -111,16 +103,6 @@ def decode(body: bytes, *, session: str | None = None) -> CompletionRequest:
         ignored=POLICY.names_ignored(unread(raw, wire)),
         changed=changed,
     )
-
-
-def _refuse_tokens(prompt: Any) -> None:
-    first = prompt[0] if isinstance(prompt, list) and prompt else None
-    if isinstance(first, int | list) and not isinstance(first, bool):
-        raise Fault(
-            "tokens are taken by nobody but the model that they were made for. Send the text.",
-            "unsupported_parameter",
-            "prompt",
-        )
 
 
 def _prompts(prompt: str | tuple[str, ...]) -> tuple[str, ...]:

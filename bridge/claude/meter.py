@@ -1,0 +1,89 @@
+"""What turns cost and how much of the plan is used up, as Claude Code tells it."""
+
+import time
+from collections.abc import Callable
+
+from attrs import define, field, frozen
+from claude_agent_sdk import RateLimitInfo
+
+
+@frozen(kw_only=True)
+class Spent:
+    """What Claude Code says that ``turns`` of a conversation cost, in US dollars.
+
+    They are several where the model waited for the results of calls in between.
+    """
+
+    owner: str
+    session: str | None
+    model: str
+    cost: float
+    turns: int
+
+
+@frozen(kw_only=True)
+class Quota:
+    """The state of one window of the plan (``five_hour``, ``seven_day`` …).
+
+    ``status`` is ``allowed``, ``allowed_warning`` or ``rejected``; ``utilization`` the part that is
+    used, 0 to 1; times are in seconds since 1970.
+    """
+
+    window: str
+    status: str
+    utilization: float | None
+    resets_at: int | None
+    overage_status: str | None
+    told_at: float
+
+
+@define
+class Meter:
+    """Hears of every cost and of every change of the plan's state.
+
+    ``spent`` is called with each cost. API keys have no plan: :attr:`quotas` stays empty.
+    """
+
+    spent: Callable[[Spent], None] = lambda _: None
+    quotas: dict[str, Quota] = field(factory=dict, init=False)
+
+    def hear(self, info: RateLimitInfo) -> None:
+        """Take the plan's state; it holds until the CLI tells another."""
+        window = info.rate_limit_type or "unknown"
+        self.quotas[window] = Quota(
+            window=window,
+            status=info.status,
+            utilization=info.utilization,
+            resets_at=info.resets_at,
+            overage_status=info.overage_status,
+            told_at=time.time(),
+        )
+
+
+@define
+class Bill:
+    """Whose a process' turns are, and what of its total cost is paid.
+
+    The CLI tells the total of its process' life, once for all turns since it told it last.
+    """
+
+    meter: Meter
+    owner: str
+    session: str | None
+    model: str = ""
+    _total: float = field(default=0.0, init=False)
+    _turns: int = field(default=0, init=False)
+
+    def end_turn(self) -> None:
+        """A turn has ended, whose cost is to be told."""
+        self._turns += 1
+
+    def told(self, total: float | None) -> None:
+        """The CLI has told the total."""
+        if total is None or not self._turns:  # it tells one for each line of history as well
+            return
+        cost, self._total = total - self._total, total
+        turns, self._turns = self._turns, 0
+        self.meter.spent(
+            Spent(owner=self.owner, session=self.session, model=self.model, cost=cost, turns=turns)
+        )

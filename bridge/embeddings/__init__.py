@@ -1,0 +1,1 @@
+"""Embeddings: made in this process, or asked of another server."""

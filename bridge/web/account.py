@@ -1,0 +1,74 @@
+"""What the server knows of its own login, and what has been used of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from bridge import __version__
+from bridge.claude.failures import LOGIN_ADVICE
+from bridge.claude.login import Login
+from bridge.claude.meter import Quota
+from bridge.claude.options import LOGIN_VARIABLES
+from bridge.web.catalog import backend_name
+from bridge.web.errors import json_response, rfc3339
+from bridge.web.keys import ENGINE, LEDGER, PRINCIPAL, SETTINGS
+
+
+async def auth_status(request: web.Request) -> web.Response:
+    """``GET /v1/auth/status``: the login as Claude Code itself tells it now; no secret is in it."""
+    account = request.app[ENGINE].account
+    login = await account.refresh()
+    has_keys = bool(request.app[SETTINGS].api_keys)
+    return json_response(
+        {
+            "claude_code_auth": {
+                "method": login.method,
+                "provider": login.provider,
+                "backend": backend_name(request.app),
+                "status": {"valid": login.logged_in, "errors": _errors(login)},
+                "environment_variables": _set(account.launch.environment),
+            },
+            "server_info": {
+                "api_key_required": has_keys,
+                "api_key_source": "settings" if has_keys else "none",
+                "version": __version__,
+            },
+        },
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+async def usage(request: web.Request) -> web.Response:
+    """``GET /v1/usage``: what the caller's key has used, and the state of the server's plan."""
+    ledger = request.app[LEDGER]
+    quotas = request.app[ENGINE].meter.quotas.values()
+    return json_response(
+        {
+            "object": "usage",
+            "since": rfc3339(ledger.since),
+            **ledger.render(request[PRINCIPAL].id),
+            "plan": [_quota(quota) for quota in quotas],
+        },
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _quota(quota: Quota) -> dict[str, Any]:
+    return {
+        "window": quota.window,
+        "status": quota.status,
+        "utilization": quota.utilization,
+        "resets_at": None if quota.resets_at is None else rfc3339(quota.resets_at),
+        "overage_status": quota.overage_status,
+        "told_at": rfc3339(quota.told_at),
+    }
+
+
+def _errors(login: Login) -> list[str]:
+    return [] if login.logged_in else [login.error or LOGIN_ADVICE]
+
+
+def _set(environment: Mapping[str, str]) -> dict[str, bool]:
+    """Which of the variables that decide about the login are set; never what to."""
+    return {name: bool(environment.get(name)) for name in LOGIN_VARIABLES}
