@@ -105,12 +105,15 @@ def test_other_names_of_models(client: anthropic.Anthropic, name: str) -> None:
     assert message.model.startswith("claude-sonnet-")
 
 
-def test_fields_that_nobody_knows(client: anthropic.Anthropic) -> None:
-    """The API refuses them; so a typing error does not go unseen."""
-    with pytest.raises(anthropic.BadRequestError, match="colour"):
-        client.messages.create(
-            model=MODEL, max_tokens=99, messages=[user("hi")], extra_body={"colour": "red"}
-        )
+def test_fields_without_effect_are_named(client: anthropic.Anthropic) -> None:
+    raw = client.messages.with_raw_response.create(
+        model=MODEL,
+        max_tokens=99,
+        messages=[user("[[say as ever]]")],
+        extra_body={"colour": "red", "service_tier": "standard_only"},
+    )
+    assert said(raw.parse()) == "as ever"
+    assert raw.headers["x-bridge-ignored"].split(", ") == ["colour", "service_tier"]
 
 
 def test_threads_are_refused_as_the_clients_know_it(client: anthropic.Anthropic) -> None:

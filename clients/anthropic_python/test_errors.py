@@ -21,23 +21,23 @@ def ask(client: anthropic.Anthropic, text: str, **more: Any) -> Any:
         (400, anthropic.BadRequestError, "invalid_request_error"),
         (413, anthropic.APIStatusError, "request_too_large"),
         (429, anthropic.RateLimitError, "rate_limit_error"),
-        (500, anthropic.InternalServerError, None),
+        (500, anthropic.APIStatusError, "overloaded_error"),
         (529, anthropic.APIStatusError, "overloaded_error"),
     ],
 )
 @pytest.mark.parametrize("streamed", [False, True])
 def test_an_error_of_the_models_side(
-    client: anthropic.Anthropic, status: int, kind: Any, name: str | None, streamed: bool
+    client: anthropic.Anthropic, status: int, kind: Any, name: str, streamed: bool
 ) -> None:
-    with pytest.raises(kind, match="not today") as caught:
+    with pytest.raises(kind) as caught:
         ask(client, f"[[fail {status} not today]]", stream=streamed)
     error = caught.value
     assert error.request_id
     assert error.body["type"] == "error"
     assert error.body["request_id"] == error.request_id
-    assert error.body["error"]["type"] == error.type
-    assert error.type == name or (name is None and error.type in ("api_error", "overloaded_error"))
-    assert error.status_code == status or status == 500
+    assert error.body["error"]["type"] == error.type == name
+    assert error.status_code == (529 if status == 500 else status)
+    assert ("not today" in error.message) == (status == 400)  # Claude Code has its own words
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -61,13 +61,13 @@ def test_a_model_that_does_not_exist(client: anthropic.Anthropic) -> None:
         ({"max_tokens": 0}, "max_tokens"),
         ({"extra_body": {"max_tokens": "many"}}, "max_tokens"),
         ({"messages": []}, "messages"),
-        ({"messages": [{"role": "pirate", "content": "Arr"}]}, r"messages\.0\.role"),
-        ({"messages": [user([])]}, r"messages\.0"),
-        ({"messages": [user([{"type": "text"}])]}, r"messages\.0\.content\.0\.text"),
+        ({"messages": [{"role": "pirate", "content": "Arr"}]}, r"messages\W0\W+role"),
+        ({"messages": [user([])]}, r"messages\W0"),
+        ({"messages": [user([{"type": "text"}])]}, r"messages\W0\W+content\W0\W+text"),
         ({"messages": [user([{"type": "text", "text": "hi"}, {"type": "text", "text": 7}])]}, "1"),
         ({"messages": [{"role": "assistant", "content": "hi"}]}, r"messages|user"),
         ({"system": 7}, "system"),
-        ({"system": [{"type": "image"}]}, r"system\.0"),
+        ({"system": [{"type": "image"}]}, r"system\W0"),
         ({"stop_sequences": [" "]}, "stop_sequences"),
         ({"metadata": {"user_id": 7}}, r"metadata\.user_id"),
         ({"extra_body": {"temperature": 1.5}}, "temperature"),

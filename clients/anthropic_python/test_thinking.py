@@ -68,17 +68,18 @@ def test_a_thought_is_sent_back(client: anthropic.Anthropic, model: str, thinkin
 
 
 def test_a_thought_that_was_tampered_with(client: anthropic.Anthropic) -> None:
-    sent: Any = {"model": MODEL, "max_tokens": 4000, "thinking": BUDGET, "tools": [CLOCK]}
-    messages = [user(f"[[think what time]] {asked('now')}")]
-    first = client.messages.create(messages=messages, **sent)
-    thought, call = (block.to_dict() for block in first.content)
-    thought["signature"] = "bm90IG1pbmU="
-    messages += [
-        assistant([thought, call]),
-        user([{"type": "tool_result", "tool_use_id": call["id"], "content": "noon"}]),
-    ]
-    with pytest.raises(anthropic.BadRequestError, match="signature"):
-        client.messages.create(messages=messages, **sent)
+    """The API refuses it; Claude Code then asks again without it, and so does the bridge."""
+    thought = {"type": "thinking", "thinking": "what time", "signature": "bm90IG1pbmU="}
+    call = {"type": "tool_use", "id": "toolu_made_up", "name": "now", "input": {}}
+    told = {"type": "tool_result", "tool_use_id": "toolu_made_up", "content": "noon"}
+    message = client.messages.create(
+        model=MODEL,
+        max_tokens=4000,
+        thinking=BUDGET,
+        tools=[CLOCK],
+        messages=[user("hi"), assistant([thought, call]), user([told])],
+    )
+    assert "noon" in said(message)
 
 
 @pytest.mark.parametrize(("model", "thinking"), WAYS)
@@ -163,7 +164,6 @@ def test_an_effort(client: anthropic.Anthropic, effort: Any) -> None:
         (NEWEST, {"thinking": {"type": "disabled"}}, "thinking"),
         (MODEL, {"thinking": {"type": "sometimes"}}, "thinking"),
         (NEWEST, {"output_config": {"effort": "enormous"}}, "effort"),
-        (MODEL, {"output_config": {"effort": "low"}}, "effort"),
     ],
 )
 def test_what_a_model_does_not_take(

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import psutil
 from attrs import define, field
+from suites import CLIENTS
 
-_STARTS = 60.0
+_STARTS = 180.0
 _STOPS = 30.0
 
 
@@ -55,6 +56,7 @@ def serving(root: Path, *options: str) -> Iterator[Server]:
     said, log = root / "said", root / "log"
     environment = {
         "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(CLIENTS.parent),  # the server that these tests stand beside, not another
         "HOME": str(root / "home"),
         "CLAUDE_CONFIG_DIR": str(root / "home" / ".claude"),
         "TMPDIR": str(root / "tmp"),
