@@ -237,8 +237,12 @@ async def running(
     clock: Callable[[], float] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Running]:
-    """A server with these settings, listening on a port that the system chose."""
-    chosen = Settings(**{"demo": True, "demo_pace": 0.0, "port": 0, "retries": 0, **settings})
+    """A server with these settings, listening on a port that the system chose.
+
+    Unless it is told otherwise no process is ready before it is needed: the last would be for nobody.
+    """
+    quick = {"demo": True, "demo_pace": 0.0, "port": 0, "retries": 0, "pool_size": 0}
+    chosen = Settings(**{**quick, **settings})
     with bind(chosen) as sock:
         app = build_app(chosen, environ=environ, patience=patience, demo_keep=None, clock=clock)
         listening = await listen(app, sock)

@@ -3,8 +3,9 @@
 A turn is seen as rows ``(role, part, …)``: a string is a text, ``("call", id, name, arguments)`` a
 tool call, ``("result", call_id, text, …)`` a result, ``("error", …)`` one that tells of a failure,
 and ``("result of", name, …)`` one whose call is not known yet. A picture is ``(media_type, data)``
-or ``("link", url)``, a file ``("file", media_type, data, title)``; reasoning is ``("thinking", text,
-signature)`` or ``("redacted", data)``.
+or ``("link", url)``, a file ``("file", media_type, data, title)`` or ``("linked file", url, title)``,
+with its context behind if it has one; reasoning is ``("thinking", text, signature)`` or
+``("redacted", data)``.
 """
 
 import json
@@ -15,6 +16,7 @@ import attrs
 from bridge.core.conversation import (
     Document,
     Image,
+    LinkedDocument,
     LinkedImage,
     Part,
     RedactedThinking,
@@ -144,8 +146,10 @@ def _plain(part: Part) -> Any:
             return (media_type, data)
         case LinkedImage(url=url):
             return ("link", url)
-        case Document(media_type=media_type, data=data, title=title):
-            return ("file", media_type, data, title)
+        case Document(media_type=media_type, data=data, title=title, context=context):
+            return ("file", media_type, data, title, *filter(None, [context]))
+        case LinkedDocument(url=url, title=title, context=context):
+            return ("linked file", url, title, *filter(None, [context]))
         case Thinking(text=text, signature=signature):
             return ("thinking", text, signature)
         case RedactedThinking(data=data):

@@ -78,11 +78,14 @@ async def none_left(children: list[psutil.Process], seconds: float) -> None:
 
 @contextlib.asynccontextmanager
 async def serving(home: Path, *args: str, **environ: str) -> AsyncIterator[Served]:
-    """The command, running, with ``home`` as its home and working directory."""
+    """The command, running, with ``home`` as its home and working directory.
+
+    Unless ``args`` ask for some, no process is ready before it is needed.
+    """
     log = home / "log"
     with log.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bridge", *args),
+            *(sys.executable, "-m", "bridge", "--pool-size", "0", *args),
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
             env=clean_environment(home, **environ),

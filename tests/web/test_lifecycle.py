@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 from commands import Serve, clean_environment, none_left, run
 
 from bridge.demo import DemoUpstream
+from bridge.web.runtime import private_directory
 
 BODY = {"model": "sonnet", "stream": True}
 
@@ -52,7 +54,7 @@ async def test_a_signal_ends_turns_with_an_error_frame_and_leaves_nothing(
 @pytest.mark.skipif(sys.platform != "linux", reason="needs the parent-death signal of Linux")
 @pytest.mark.parametrize("message", ["[[stall]]", "[[stall 2]] [[words 9]]", "idle"])
 async def test_a_killed_server_leaves_no_child_that_could_call_the_model(
-    serve: Serve, message: str
+    serve: Serve, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upstream = DemoUpstream(pace=0, keep=None)
     await upstream.start()
@@ -78,9 +80,9 @@ async def test_a_killed_server_leaves_no_child_that_could_call_the_model(
             assert len(upstream.requests) == asked
             left = list((served.home / "tmp").iterdir())
             assert left  # a killed server can't clean up …
-        async with serve("--demo", "--port", "0") as served:
-            assert not set(left) & set((served.home / "tmp").iterdir())  # … but the next one does
-            await served.stop()
+        monkeypatch.setattr(tempfile, "tempdir", str(served.home / "tmp"))
+        with private_directory() as of_the_next:
+            assert list((served.home / "tmp").iterdir()) == [of_the_next]  # … but the next one does
     finally:
         await upstream.stop()
 
