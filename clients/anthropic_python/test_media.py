@@ -37,6 +37,11 @@ def document(source: Any, **more: Any) -> Any:
             "https://example.com/a.pdf",
         ),
         (
+            document({"type": "content", "content": [{"type": "text", "text": "In parts."}]}),
+            "a document block",
+        ),
+        ({**PDF, "citations": {"enabled": True}}, PDF_SEEN),
+        (
             document({"type": "text", "media_type": "text/plain", "data": "In plain words."}),
             "a text document of 15 characters",
         ),
@@ -71,8 +76,6 @@ def test_several_in_a_conversation(client: anthropic.Anthropic) -> None:
         {**PNG, "source": {**PNG["source"], "data": "?"}},
         {**PNG, "source": {"type": "url", "url": "ftp://example.com/a.png"}},
         {**PDF, "source": {**PDF["source"], "data": "bm90aGluZw=="}},
-        document({"type": "content", "content": [{"type": "text", "text": "In parts."}]}),
-        {**PDF, "citations": {"enabled": True}},
         {"type": "audio", "source": PNG["source"]},
     ],
 )
