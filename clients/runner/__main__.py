@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from outcomes import Outcome, table
-from running import install, run
+from running import KEY, install, run
 from server import serving
 from suites import SUITES
 
@@ -25,11 +25,16 @@ def check(names: list[str], wanted: str | None) -> tuple[list[Outcome], list[str
     outcomes = [install(suite) for suite in SUITES if not names or suite.name in names]
     with tempfile.TemporaryDirectory(prefix="clients-") as directory:
         root = Path(directory)
-        with serving(root) as server:
-            run([one for one in outcomes if one.is_well], server.url, root, wanted)
-        if server.problems:
-            print(server.log.read_text()[-5000:], flush=True)
-    return outcomes, server.problems
+        with (
+            serving(root / "open") as server,
+            serving(root / "keyed", "--api-key", KEY, "--pool-size", "0") as keyed,
+        ):
+            well = [one for one in outcomes if one.is_well]
+            run(well, {"BRIDGE_URL": server.url, "BRIDGE_KEYED_URL": keyed.url}, root, wanted)
+        for one in (server, keyed):
+            if one.problems:
+                print(one.log.read_text()[-5000:], flush=True)
+    return outcomes, [*server.problems, *keyed.problems]
 
 
 def main() -> None:

@@ -14,6 +14,9 @@ from suites import CLIENTS, Suite
 
 _AT_ONCE = 2
 _SECONDS = 900.0
+KEY = "open-sesame"
+"""The key of the server that wants one."""
+
 _SHARED = CLIENTS / "shared"
 _SILENT = {
     "ANONYMIZED_TELEMETRY": "false",
@@ -40,17 +43,18 @@ def install(suite: Suite) -> Outcome:
     return outcome
 
 
-def run(outcomes: list[Outcome], url: str, root: Path, wanted: str | None) -> None:
+def run(outcomes: list[Outcome], urls: dict[str, str], root: Path, wanted: str | None) -> None:
     """Run the suites, or those of their tests that are ``wanted``; all they write is in ``root``.
 
-    What each of them says is printed when it has ended.
+    ``urls`` are the servers by the names of variables. What each of the suites says is printed when
+    it has ended.
     """
     waiting = list(outcomes)
     running: list[_Run] = []
     try:
         while waiting or running:
             while waiting and len(running) < _AT_ONCE:
-                running.append(_start(waiting.pop(0), url, root, wanted))
+                running.append(_start(waiting.pop(0), urls, root, wanted))
             time.sleep(0.1)
             for ended in [one for one in running if one.has_ended()]:
                 running.remove(ended)
@@ -98,7 +102,7 @@ class _Run:
             outcome.problems.append(f"it tried to leave this machine: {reached}")
 
 
-def _start(outcome: Outcome, url: str, above: Path, wanted: str | None) -> _Run:
+def _start(outcome: Outcome, urls: dict[str, str], above: Path, wanted: str | None) -> _Run:
     suite = outcome.suite
     root = above / suite.name
     root.mkdir()
@@ -107,7 +111,8 @@ def _start(outcome: Outcome, url: str, above: Path, wanted: str | None) -> _Run:
         "HOME": str(root),
         "TMPDIR": str(root),
         "LANG": "C.UTF-8",
-        "BRIDGE_URL": f"{url}/v1",
+        **{name: f"{url}/v1" for name, url in urls.items()},
+        "BRIDGE_KEY": KEY,
         "GUARD_LOG": str(root / "outside"),
         "NODE_OPTIONS": f"--import={(_SHARED / 'loopback.mjs').as_uri()}",
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import psutil
 from attrs import define, field
+from suites import CLIENTS
 
-_STARTS = 60.0
+_STARTS = 180.0
 _STOPS = 30.0
 
 
@@ -48,20 +49,21 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(root: Path) -> Iterator[Server]:
-    """The server, with all that it writes under ``root``."""
+def serving(root: Path, *options: str) -> Iterator[Server]:
+    """The server with more ``options``, and with all that it writes under ``root``."""
     for name in ("home", "tmp"):
-        (root / name).mkdir()
+        (root / name).mkdir(parents=True)
     said, log = root / "said", root / "log"
     environment = {
         "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(CLIENTS.parent),  # the server that these tests stand beside, not another
         "HOME": str(root / "home"),
         "CLAUDE_CONFIG_DIR": str(root / "home" / ".claude"),
         "TMPDIR": str(root / "tmp"),
     }
     with said.open("wb") as out, log.open("wb") as errors:
         process = subprocess.Popen(
-            (sys.executable, "-m", "bridge", "--demo", "--demo-pace", "0", "--port", "0"),
+            (sys.executable, "-m", "bridge", "--demo", "--demo-pace", "0", "--port", "0", *options),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=errors,

@@ -74,4 +74,34 @@ SUITES = (
         needs="package.json",
         shows=("ai", "@ai-sdk/openai", "@ai-sdk/openai-compatible"),
     ),
+    Suite(
+        name="anthropic1", folder="anthropic_python", needs="anthropic1.txt", shows=("anthropic",)
+    ),
+    Suite(
+        name="anthropic2", folder="anthropic_python", needs="anthropic2.txt", shows=("anthropic",)
+    ),
+    Suite(
+        name="anthropic_node",
+        folder="anthropic_node",
+        needs="package.json",
+        shows=("@anthropic-ai/sdk", "anthropic-sdk-0"),
+    ),
+    Suite(
+        name="langchain_anthropic",
+        folder="langchain_anthropic",
+        needs="requirements.txt",
+        shows=("langchain-anthropic", "langchain-tests"),
+    ),
+    Suite(
+        name="ai_sdk_anthropic",
+        folder="ai_sdk_anthropic",
+        needs="package.json",
+        shows=("ai", "@ai-sdk/anthropic"),
+    ),
+    Suite(
+        name="claude_code",
+        folder="claude_code",
+        needs="requirements.txt",
+        shows=("claude-agent-sdk",),
+    ),
 )

@@ -19,7 +19,8 @@ PNG = b"".join(
 )
 """Three pixels wide and two high."""
 
-PNG_URL = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+PNG_DATA = base64.b64encode(PNG).decode()
+PNG_URL = f"data:image/png;base64,{PNG_DATA}"
 PNG_SEEN = "I see an image (image/png, 3x2 pixels)."
 
 PDF = (
@@ -28,5 +29,6 @@ PDF = (
     b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\n"
     b"trailer<</Root 1 0 R>>\n%%EOF\n"
 )
-PDF_URL = f"data:application/pdf;base64,{base64.b64encode(PDF).decode()}"
+PDF_DATA = base64.b64encode(PDF).decode()
+PDF_URL = f"data:application/pdf;base64,{PDF_DATA}"
 PDF_SEEN = f"I see a PDF document of {len(PDF)} bytes."

@@ -38,7 +38,7 @@ from bridge.core.conversation import (
     ToolChoice,
 )
 from bridge.core.errors import InvalidRequest, UnsupportedParameter
-from bridge.dialects.anthropic_messages import VERSIONS, decode, decode_count
+from bridge.dialects.anthropic_messages import VERSIONS, decode, decode_count, render_error
 from bridge.dialects.anthropic_messages.models import POLICY, WireRequest
 from bridge.dialects.policy import AsksNothing
 
@@ -283,6 +283,18 @@ def test_what_would_change_the_answer_is_refused(name: str, value: Any) -> None:
         with pytest.raises(UnsupportedParameter, match=name) as caught:
             read(body(HI, **{name: value}))
         assert caught.value.param == name
+
+
+@pytest.mark.parametrize("asked", [{"type": "create"}, {"type": "continue"}, "t", {}, False])
+def test_a_thread_is_refused_by_the_code_that_clients_know(asked: Any) -> None:
+    for read in (decode, decode_count):
+        with pytest.raises(UnsupportedParameter, match="session_id") as caught:
+            read(body(HI, thread=asked))
+        told = render_error(caught.value, "req_1")["error"]
+        assert told["type"] == "invalid_request_error"
+        assert told["details"] == {"error_code": "thread_unsupported_request"}
+    assert seen(ask(HI, thread=None)) == {}
+    assert "details" not in render_error(InvalidRequest("no"), "req_1")["error"]
 
 
 @pytest.mark.parametrize(("name", "value"), silent(POLICY.refused))

@@ -17,6 +17,7 @@ from bridge.core.conversation import (
 )
 from bridge.core.errors import InvalidRequest, UnsupportedParameter
 from bridge.core.rules import check_tool_choice
+from bridge.dialects.anthropic_messages.encode import THREAD_UNSUPPORTED
 from bridge.dialects.anthropic_messages.messages import conversation, texts
 from bridge.dialects.anthropic_messages.models import (
     POLICY,
@@ -99,6 +100,7 @@ def decode_count(
 
 def _structure(raw: dict[str, Any], kind: Any, version: str) -> Any:
     POLICY.check(raw)
+    _refuse_thread(raw.get("thread"))
     _refuse_foreign_tools(raw.get("tools"))
     if version != VERSIONS[0]:
         _refuse_older(raw)
@@ -143,6 +145,17 @@ def _refuse_older(raw: dict[str, Any]) -> None:
                     "of the user.",
                     where,
                 )
+
+
+def _refuse_thread(thread: object) -> None:
+    """The tool runners of the official clients ask for one, and go on without after this error."""
+    if thread is not None:
+        raise UnsupportedParameter(
+            "'thread': this server holds no threads. Send the whole conversation without it, or "
+            "name a session with 'session_id'.",
+            param="thread",
+            code=THREAD_UNSUPPORTED,
+        )
 
 
 def _refuse_foreign_tools(tools: object) -> None:

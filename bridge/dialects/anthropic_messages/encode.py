@@ -54,6 +54,10 @@ OVERLOADED = 529
 """The API's own status for it, which some clients wait longer after than after a 503."""
 
 
+THREAD_UNSUPPORTED = "thread_unsupported_request"
+"""The API's own code for a request that can't be kept on the server, by which clients go on."""
+
+
 def _frame(value: dict[str, Any]) -> bytes:
     return f"event: {value['type']}\ndata: ".encode() + dumps(value) + b"\n\n"
 
@@ -64,9 +68,11 @@ PING = _frame({"type": "ping"})
 def render_error(error: BridgeError, request_id: str) -> dict[str, Any]:
     """The body of an error, and the data of an error event."""
     kind = "request_too_large" if error.status == 413 else ERROR_TYPES[error.kind]
+    told = error.code == THREAD_UNSUPPORTED
+    details = {"details": {"error_code": error.code}} if told else {}
     return {
         "type": "error",
-        "error": {"type": kind, "message": error.message},
+        "error": {"type": kind, "message": error.message, **details},
         "request_id": request_id,
     }
 
