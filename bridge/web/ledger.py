@@ -74,7 +74,7 @@ class _Account:
         found = [self.total, self.by_day.setdefault(day, Tally())]
         if model:
             found.append(self.by_model.setdefault(model, Tally()))
-        if session in self.by_session:  # else it was deleted meanwhile
+        if session is not None and session in self.by_session:  # else it was deleted meanwhile
             found.append(self.by_session[session])
         return found
 
