@@ -24,7 +24,7 @@ CHECKS = [
     of_openapi.response_schema_conformance,
     of_openapi.negative_data_rejection,
 ]
-EXAMPLES = {"chat_completions": 7, "completions": 3, "messages": 5, "count_tokens": 4}
+EXAMPLES = {"chat_completions": 5, "completions": 3, "messages": 4, "count_tokens": 3}
 """How many requests are made of an endpoint where it is not the usual number: they take time."""
 
 SCHEMA = schemathesis.openapi.from_dict(document(table()))
@@ -55,7 +55,7 @@ def explore(operation: Any, mode: GenerationMode, url: str, examples: int) -> se
     def holds(case: Any) -> None:
         if isinstance(case.body, dict) and isinstance(case.body.get("prompt"), list):
             case.body["prompt"] = case.body["prompt"][:2]  # each is a turn of its own
-        response = case.call(base_url=url, timeout=20)
+        response = case.call(base_url=url, timeout=60)  # a busy machine is not a fault
         seen.add(response.status_code)
         assert response.status_code < 500 or response.status_code == 501, response.content
         case.validate_response(response, checks=CHECKS)
@@ -67,7 +67,7 @@ def explore(operation: Any, mode: GenerationMode, url: str, examples: int) -> se
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_what_the_document_allows(server: Running, name: str) -> None:
     seen = await asyncio.to_thread(
-        explore, OPERATIONS[name], GenerationMode.POSITIVE, server.url, EXAMPLES.get(name, 6)
+        explore, OPERATIONS[name], GenerationMode.POSITIVE, server.url, EXAMPLES.get(name, 5)
     )
     assert seen & {200, 201, 404}, seen
 
@@ -75,6 +75,6 @@ async def test_what_the_document_allows(server: Running, name: str) -> None:
 @pytest.mark.parametrize("name", CAN_BE_WRONG)
 async def test_what_the_document_forbids(server: Running, name: str) -> None:
     seen = await asyncio.to_thread(
-        explore, OPERATIONS[name], GenerationMode.NEGATIVE, server.url, 6
+        explore, OPERATIONS[name], GenerationMode.NEGATIVE, server.url, 5
     )
     assert seen & {400, 404, 415}, seen
