@@ -1,5 +1,6 @@
 # make demo   a server on the built-in demo model, and nothing else to set up
-# make test   every check; says what it skipped and why
+# make test   every check; says what it skipped and why; some of the tests with ARGS="-k sessions",
+#             ARGS="-n 0" for one process
 # make clients  unmodified clients on the demo model; some of them with ARGS="--only openai3 instructor"
 # make bench  our overhead beside the floors
 # make soak   ten minutes of random clients, faults and kills; less with ARGS="--seconds 60"
@@ -7,6 +8,8 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
+# A process for each core, up to four; a process that has nothing left to do takes over from another.
+WORKERS := -n logical --maxprocesses 4 --dist worksteal
 STAMP := $(VENV)/.installed
 
 .PHONY: demo test clients bench soak docs fields lint clean
@@ -19,7 +22,7 @@ test: $(STAMP) examples/node_modules/.installed $(VENV)/.browser
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(WORKERS) $(ARGS)
 
 clients: $(VENV)/.runtime
 	$(BIN)/python clients/runner $(ARGS)

@@ -13,7 +13,11 @@ async def shared_server() -> AsyncIterator[Running]:
 
 
 @pytest.fixture
-async def server(shared_server: Running) -> Running:
-    """A server that several tests share, with an empty log."""
+async def server(shared_server: Running) -> AsyncIterator[Running]:
+    """A server that several tests share, with an empty log and no process that is kept.
+
+    One that is kept goes on warming up after its answer, for as much time again as it took so far.
+    """
     shared_server.upstream.clear()
-    return shared_server
+    yield shared_server
+    shared_server.engine.kept.end_all()

@@ -17,6 +17,7 @@ from bridge.core.events import (
     BlockEnded,
     BlockKind,
     BlockStarted,
+    CitationDelta,
     Event,
     FinishReason,
     SignatureDelta,
@@ -122,7 +123,7 @@ class _JsonAnswer:
                     return []
                 self.started, self._index = True, event.index
                 return [evolve(self._pass(event), kind=BlockKind.TEXT, call_id="", name="")]
-            case BlockStarted(kind=BlockKind.TEXT):
+            case BlockStarted(kind=BlockKind.TEXT) | CitationDelta():
                 return []
             case BlockStarted():
                 return [self._pass(event)]

@@ -15,16 +15,11 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from bridge.core.blocks import block_of
 from bridge.core.conversation import (
-    Document,
-    Image,
-    LinkedDocument,
-    LinkedImage,
-    Media,
     Message,
     Part,
     RedactedThinking,
-    ResultPart,
     Role,
     Text,
     Thinking,
@@ -147,39 +142,19 @@ def _block(part: Part, role: Role, ids: _CallIds) -> dict[str, Any]:
                 "name": fit_name(part.name),
                 "input": dict(part.arguments),
             }
-        case Image() | LinkedImage() | Document() | LinkedDocument():
-            return _read(part)
         case ToolResult():
             return {
                 "type": "tool_result",
                 "tool_use_id": ids.result(part.call_id),
-                "content": [_read(piece) for piece in part.content],
+                "content": [block_of(piece) for piece in part.content],
                 **({"is_error": True} if part.is_error else {}),
             }
         case Thinking():
             return {"type": "thinking", "thinking": part.text, "signature": part.signature}
         case RedactedThinking():
             return {"type": "redacted_thinking", "data": part.data}
-
-
-def _read(part: ResultPart) -> dict[str, Any]:
-    """What the model reads, in a message of the user or in a result."""
-    match part:
-        case Text():
-            return {"type": "text", "text": part.text}
-        case Image() | LinkedImage():
-            return {"type": "image", "source": _source(part)}
-        case Document() | LinkedDocument():
-            told = {"title": part.title, "context": part.context}
-            about = {name: text for name, text in told.items() if text}
-            return {"type": "document", "source": _source(part), **about}
-
-
-def _source(part: Media) -> dict[str, Any]:
-    if isinstance(part, LinkedImage | LinkedDocument):
-        return {"type": "url", "url": part.url}
-    kind = "text" if part.media_type == "text/plain" else "base64"
-    return {"type": kind, "media_type": part.media_type, "data": part.data}
+        case _:
+            return block_of(part)
 
 
 def _user_line(blocks: list[dict[str, Any]], *, query: bool) -> Line:

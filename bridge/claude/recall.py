@@ -18,6 +18,7 @@ from bridge.core.conversation import (
     Document,
     Image,
     Message,
+    Passages,
     RedactedThinking,
     Role,
     Thinking,
@@ -139,6 +140,10 @@ def _add_part(digest: Any, part: object) -> None:
             )
         case ToolResult():
             told = repr((part.call_id, part.is_error))
+            for piece in part.content:
+                _add_part(digest, piece)
+        case Passages():
+            told = repr(evolve(part, content=()))
             for piece in part.content:
                 _add_part(digest, piece)
         case Image() | Document():

@@ -32,6 +32,7 @@ from bridge.core.events import (
     BlockEnded,
     BlockKind,
     BlockStarted,
+    CitationDelta,
     Event,
     FinishReason,
     SignatureDelta,
@@ -239,6 +240,8 @@ class Translator:
                 made = ThinkingDelta(index=ours, text=delta["thinking"])
             case "input_json_delta":
                 made = ToolArgsDelta(index=ours, json=delta["partial_json"])
+            case "citations_delta":
+                made = CitationDelta(index=ours, citation=delta["citation"])
             case "signature_delta":
                 made = SignatureDelta(index=ours, signature=delta["signature"])
             case _:

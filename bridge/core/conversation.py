@@ -51,13 +51,14 @@ class Document:
     """A file to read: a PDF, whose ``data`` is base64, or plain text, whose ``data`` is the text.
 
     ``media_type`` is ``application/pdf`` or ``text/plain``; ``title`` is what the file is called,
-    ``context`` what the model is told of it beside its words.
+    ``context`` what the model is told of it beside its words. ``cited``: the answer is to cite it.
     """
 
     media_type: str
     data: str
     title: str | None = None
     context: str | None = None
+    cited: bool = False
 
 
 @frozen(kw_only=True)
@@ -67,10 +68,31 @@ class LinkedDocument:
     url: str
     title: str | None = None
     context: str | None = None
+    cited: bool = False
 
 
-Media = Image | LinkedImage | Document | LinkedDocument
-ResultPart = Text | Media
+@frozen(kw_only=True)
+class Passages:
+    """A document in pieces, which are what an answer can cite of it."""
+
+    content: tuple[Text | Image | LinkedImage, ...]
+    title: str | None = None
+    context: str | None = None
+    cited: bool = False
+
+
+@frozen(kw_only=True)
+class SearchResult:
+    """Something that the client's own search found; ``source`` is where, a URL for one."""
+
+    source: str
+    title: str
+    texts: tuple[str, ...]
+    cited: bool = False
+
+
+Media = Image | LinkedImage | Document | LinkedDocument | Passages
+ResultPart = Text | Media | SearchResult
 
 
 @frozen(kw_only=True)
@@ -102,7 +124,7 @@ class RedactedThinking:
     data: str
 
 
-Part = Text | Media | ToolCall | ToolResult | Thinking | RedactedThinking
+Part = ResultPart | ToolCall | ToolResult | Thinking | RedactedThinking
 
 
 @frozen(kw_only=True)

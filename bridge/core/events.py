@@ -3,7 +3,7 @@
 The legal order, which :func:`bridge.core.fold.fold` checks::
 
     TurnStarted
-      (BlockStarted (TextDelta | ThinkingDelta | SignatureDelta | ToolArgsDelta)* BlockEnded)*
+      (BlockStarted (TextDelta | CitationDelta | …)* BlockEnded)*
       UsageReported
     TurnFinished
 
@@ -118,6 +118,14 @@ class TextDelta:
 
 
 @frozen(kw_only=True)
+class CitationDelta:
+    """What the words of a text block are taken from, in the Messages API's own terms."""
+
+    index: int
+    citation: Mapping[str, Any]
+
+
+@frozen(kw_only=True)
 class ThinkingDelta:
     """More of the model's reasoning, as they arrived."""
 
@@ -175,5 +183,5 @@ class TurnFailed:
     error: BridgeError
 
 
-Delta = TextDelta | ThinkingDelta | SignatureDelta | ToolArgsDelta
+Delta = TextDelta | CitationDelta | ThinkingDelta | SignatureDelta | ToolArgsDelta
 Event = TurnStarted | BlockStarted | Delta | BlockEnded | UsageReported | TurnFinished | TurnFailed

@@ -9,6 +9,7 @@ from bridge.core.events import (
     BlockEnded,
     BlockKind,
     BlockStarted,
+    CitationDelta,
     Delta,
     Event,
     FinishReason,
@@ -32,7 +33,7 @@ class OutOfOrder(Exception):
 class Block:
     """A whole block: ``text`` is its words, its reasoning, or a tool call's arguments as JSON.
 
-    ``signature`` belongs to reasoning, ``data`` to redacted reasoning.
+    ``citations`` belong to words, ``signature`` to reasoning, ``data`` to redacted reasoning.
     """
 
     kind: BlockKind
@@ -41,6 +42,7 @@ class Block:
     name: str = ""
     signature: str = ""
     data: str = ""
+    citations: tuple[Mapping[str, Any], ...] = ()
 
 
 @frozen(kw_only=True)
@@ -65,10 +67,11 @@ class _Open:
     start: BlockStarted
     pieces: list[str] = field(factory=list)
     signature: list[str] = field(factory=list)
+    citations: list[Mapping[str, Any]] = field(factory=list)
 
 
 _DELTAS: dict[BlockKind, tuple[type[Delta], ...]] = {
-    BlockKind.TEXT: (TextDelta,),
+    BlockKind.TEXT: (TextDelta, CitationDelta),
     BlockKind.THINKING: (ThinkingDelta, SignatureDelta),
     BlockKind.REDACTED_THINKING: (),
     BlockKind.TOOL_CALL: (ToolArgsDelta,),
@@ -109,6 +112,8 @@ class Folder:
                 self._open = _Open(event)
             case TextDelta(index=index, text=piece) | ThinkingDelta(index=index, text=piece):
                 self._opened(event, index).pieces.append(piece)
+            case CitationDelta(index=index, citation=citation):
+                self._opened(event, index).citations.append(citation)
             case SignatureDelta(index=index, signature=piece):
                 self._opened(event, index).signature.append(piece)
             case ToolArgsDelta(index=index, json=piece):
@@ -144,6 +149,7 @@ class Folder:
                 name=start.name,
                 signature="".join(opened.signature),
                 data=start.data,
+                citations=tuple(opened.citations),
             )
         )
         self._open = None

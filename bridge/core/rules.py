@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from bridge.core.conversation import (
     Media,
     Message,
+    Part,
+    Passages,
     Role,
     Tool,
     ToolCall,
@@ -20,11 +22,16 @@ MAX_MEDIA = 100
 def media_of(messages: Iterable[Message]) -> int:
     """How many pictures and files these messages hold, those in results included."""
     return sum(
-        isinstance(piece, Media)
+        _media_in(piece)
         for message in messages
         for part in message.parts
         for piece in (part.content if isinstance(part, ToolResult) else (part,))
     )
+
+
+def _media_in(part: Part) -> int:
+    pictures = sum(map(_media_in, part.content)) if isinstance(part, Passages) else 0
+    return pictures + isinstance(part, Media)
 
 
 def check_conversation(messages: Sequence[Message]) -> None:

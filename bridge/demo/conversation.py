@@ -10,6 +10,8 @@ from bridge.demo.directives import IN_RESULTS, Directives, parse
 
 _REMINDER = re.compile(r"\s*<system-reminder>.*</system-reminder>\s*", re.DOTALL)
 
+_MEDIA = {"image", "document", "search_result"}
+
 Block = dict[str, Any]
 
 
@@ -20,8 +22,8 @@ class Conversation:
     `last` is the text of the last user message without its directives, `earlier` that of every
     earlier one, `turns` the number of user and assistant messages before the last user message.
     `directives` are that message's, or else those of its results. `results` are the tool results
-    given since the assistant last spoke, `media` the images and documents of the last user message.
-    The CLI's `<system-reminder>` texts are in none of them.
+    given since the assistant last spoke, `media` the images, documents and search results of the
+    last user message. The CLI's `<system-reminder>` texts are in none of them.
     """
 
     body: dict[str, Any] = attrs.field(repr=False)
@@ -64,7 +66,7 @@ def read(body: dict[str, Any]) -> Conversation:
         earlier=tuple(parse(text_of(messages[user]["content"])).text for user in users[:-1]),
         turns=at,
         results=results,
-        media=tuple(block for block in last if block.get("type") in {"image", "document"}),
+        media=tuple(block for block in last if block.get("type") in _MEDIA),
         calls={
             str(block.get("id")): block
             for m in spoken

@@ -3,8 +3,9 @@
 In this order it does what a directive says (`directives.py`), calls a function that fits
 (`functions.py`), fills a JSON schema (`output_config.format`), obeys "answer only with X" in the
 system prompt, tells what its tools returned, remembers what it was told (`memory.py`), says what it
-is when greeted, and otherwise quotes what the user said. It may think first (`thoughts.py`). A
-turn, in "I see 2 earlier turns", is one user or assistant message before the last user message.
+is when greeted, and otherwise quotes what the user said. It cites the documents that ask for it
+(`citations.py`), and may think first (`thoughts.py`). A turn, in "I see 2 earlier turns", is one
+user or assistant message before the last user message.
 """
 
 import re
@@ -12,6 +13,7 @@ import re
 import attrs
 
 from bridge.demo import functions, media, memory, reply, tokens
+from bridge.demo.citations import citations
 from bridge.demo.conversation import Block, Conversation
 from bridge.demo.reply import Reply
 from bridge.demo.schema_fill import fill, hints
@@ -67,7 +69,8 @@ def _answer(conversation: Conversation) -> Reply:
     if asked:
         words = hints(conversation.last)
         return _text(tokens.compact(fill(asked.get("schema"), words)))
-    return _text(_said(conversation))
+    quoted = citations(conversation.media)
+    return Reply(blocks=(*quoted, *_text(_said(conversation)).blocks))
 
 
 def _said(conversation: Conversation) -> str:
@@ -150,9 +153,11 @@ def _told(result: Block, conversation: Conversation) -> str:
 
 
 def describe(block: Block) -> str:
-    """An image or document in a few words: what it is, and its size."""
+    """An image, document or search result in a few words: what it is, and its size."""
     source = block.get("source") or {}
     kind = block.get("type")
+    if kind == "search_result":
+        return f"a search result called {block['title']}"
     if kind == "image":
         seen = media.image(source)
         if seen:

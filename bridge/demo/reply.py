@@ -56,6 +56,11 @@ def text(said: str) -> Block:
     return {"type": "text", "text": said}
 
 
+def cited(said: str, citation: Block) -> Block:
+    """A text block that says where its words are from."""
+    return {"type": "text", "text": said, "citations": [citation]}
+
+
 def thinking(thought: str) -> Block:
     """A thinking block with the demo's signature."""
     return {"type": "thinking", "thinking": thought, "signature": sign(thought)}
@@ -149,4 +154,4 @@ def _shortened(block: Block, said: str) -> Block | None:
         return None
     if block["type"] == "tool_use":
         return {**block, "input": said}
-    return text(said) if block["type"] == "text" else thinking(said)
+    return {**block, "text": said} if block["type"] == "text" else thinking(said)

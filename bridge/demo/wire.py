@@ -71,6 +71,9 @@ def _block(index: int, block: Block) -> Iterator[Frame]:
         kind, key = _DELTA[block["type"]]
         delta = {"type": kind, key: piece}
         yield Frame({"type": "content_block_delta", "index": index, "delta": delta}, paced=True)
+    for citation in block.get("citations", ()):
+        delta = {"type": "citations_delta", "citation": citation}
+        yield Frame({"type": "content_block_delta", "index": index, "delta": delta})
     if "signature" in block:
         if not block["thinking"]:  # documented: one empty delta stands for what is left out
             empty = {"type": "thinking_delta", "thinking": ""}

@@ -7,6 +7,7 @@ Messages API (https://platform.claude.com/docs/en/build-with-claude/vision and â
 import base64
 import io
 import re
+from typing import Any
 
 from bridge.core.conversation import Document, Image, LinkedDocument, LinkedImage
 from bridge.core.errors import InvalidRequest
@@ -81,7 +82,7 @@ def document(
 
     Raises :class:`InvalidRequest`.
     """
-    about = {"title": filename or None, "context": context or None}
+    about: dict[str, Any] = {"title": filename or None, "context": context or None}
     if _LINK.fullmatch(file_data):
         return LinkedDocument(url=file_data, **about)
     found = _DATA_URL.fullmatch(file_data)

@@ -13,6 +13,8 @@ from bridge.core.conversation import (
     LinkedDocument,
     LinkedImage,
     Message,
+    Passages,
+    SearchResult,
     Text,
     Thinking,
     Tool,
@@ -109,6 +111,10 @@ def _size(part: Any) -> int:
             return getsizeof(str(part.arguments))
         case ToolResult():
             return sum(_size(piece) for piece in part.content)
+        case Passages():
+            return sum(_size(piece) for piece in part.content)
+        case SearchResult():
+            return sum(getsizeof(text) for text in part.texts)
         case LinkedImage() | LinkedDocument():
             return getsizeof(part.url)
         case Tool():

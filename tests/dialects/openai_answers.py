@@ -51,6 +51,7 @@ ERRORS: dict[type[BridgeError], tuple[str, str | None]] = {
     errors.RateLimited: ("rate_limit_error", "rate_limit_exceeded"),
     errors.Internal: ("api_error", "internal_error"),
     errors.StorageFault: ("api_error", "storage_failed"),
+    errors.NotProvided: ("api_error", "not_provided"),
     errors.UpstreamFault: ("api_error", "upstream_error"),
     errors.WrongAnswer: ("api_error", "wrong_answer"),
     errors.UpstreamRefusedLogin: ("api_error", "upstream_authentication"),

@@ -30,6 +30,7 @@ from openai_bodies import (
     user,
 )
 from openai_media import DRAWN, PDF, PNG, claimed_png, data_url, file, held
+from request_schemas import faults, validator_of
 
 from bridge.core.conversation import (
     Document,
@@ -51,7 +52,7 @@ from bridge.core.rules import MAX_MEDIA, check_tool_choice
 from bridge.core.schema import schema_fault
 from bridge.dialects.frames import dumps
 from bridge.dialects.openai.frames import ERROR_TYPES, render_error
-from bridge.dialects.openai_chat import ChatRequest, decode
+from bridge.dialects.openai_chat import ChatRequest, decode, schemas
 
 steady = settings(
     deadline=None,
@@ -140,6 +141,7 @@ SHOWN: dict[str, Any] = {
     ],
 }
 WHOLES = [WHOLE, OLDER, SHOWN]
+REQUEST = validator_of("ChatRequest", schemas())
 
 
 def check(raw: bytes) -> None:
@@ -151,6 +153,8 @@ def check(raw: bytes) -> None:
             check_error(error)
         else:
             check_request(asked)
+            meant = {k: v for k, v in json.loads(raw).items() if k != "session_id"}
+            assert faults(REQUEST, meant) == []  # whoever goes by the schema is never wrong
 
 
 def check_error(error: BridgeError) -> None:

@@ -12,9 +12,12 @@ from openai_media import DRAWN, PDF, PNG, data_url, encoded, file
 from bridge.core.conversation import (
     Document,
     Image,
+    LinkedDocument,
     LinkedImage,
     Message,
+    Passages,
     Role,
+    SearchResult,
     Text,
     Thinking,
     ToolCall,
@@ -133,6 +136,38 @@ RESULTS = {
         (
             Document(media_type="text/plain", data="é", title="a.txt"),
             Document(media_type="application/pdf", data=encoded(PDF)),
+        ),
+        False,
+    ),
+    "what-only-anthropic-has-words-for": (
+        result(
+            "c1",
+            [
+                file("https://a/b.pdf", filename="b", context="c"),
+                {
+                    "type": "document",
+                    "source": {"type": "content", "content": [text("a")]},
+                    "title": "t",
+                },
+                {
+                    "type": "document",
+                    "source": {"type": "text", "media_type": "text/plain", "data": "é"},
+                    "citations": {"enabled": True},
+                },
+                {
+                    "type": "search_result",
+                    "source": "s",
+                    "title": "t",
+                    "content": [text("b")],
+                    "citations": {"enabled": True},
+                },
+            ],
+        ),
+        (
+            LinkedDocument(url="https://a/b.pdf", title="b", context="c"),
+            Passages(content=(Text(text="a"),), title="t"),
+            Document(media_type="text/plain", data="é", cited=True),
+            SearchResult(source="s", title="t", texts=("b",), cited=True),
         ),
         False,
     ),

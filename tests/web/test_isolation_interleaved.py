@@ -1,4 +1,4 @@
-"""Hundreds of requests interleaved, with faults: each sees its own history and nothing else.
+"""More than a hundred requests interleaved, with faults: each sees its own history and nothing else.
 
 Every message holds a nonce. Before a client sends anything it writes down what the model must be
 sent for it; afterwards the upstream's whole log is held against that.
@@ -20,7 +20,7 @@ from serving import Running, running, until
 from bridge.demo import canonical
 
 KEYS = ("key-of-ada", "key-of-bob", "key-of-eve")
-STEPS = 20
+STEPS = 12
 SLOW = 0.05
 
 Said = tuple[str, str]  # role, text
@@ -209,9 +209,7 @@ def _said(text: str, finish_reason: str) -> str | None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [7])
-async def test_each_request_sees_its_own_history_and_nothing_else(
-    seed: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_each_request_sees_its_own_history_and_nothing_else(seed: int) -> None:
     async with running(
         pool_size=2, max_concurrent=8, max_live=18, api_keys=KEYS, retries=0
     ) as server:
@@ -224,7 +222,7 @@ async def test_each_request_sees_its_own_history_and_nothing_else(
         async with asyncio.TaskGroup() as group:
             for client in clients:
                 group.create_task(client.run())
-        await server.upstream.wait_idle(timeout=10)
+        await server.upstream.wait_idle(timeout=60)
 
         leaks = []
         seen: Counter[str] = Counter()
@@ -239,9 +237,8 @@ async def test_each_request_sees_its_own_history_and_nothing_else(
         again = [nonce for nonce, times in seen.items() if times > 1]
         assert len(again) <= world.counts["kills in mid turn"] + world.counts["kills while idle"]
 
-        with capsys.disabled():
-            counts = ", ".join(f"{what}: {count}" for what, count in sorted(world.counts.items()))
-            print(f"\n{counts}; {len(server.upstream.requests)} upstream requests, 0 leaks")  # noqa: T201
+        counts = ", ".join(f"{what}: {count}" for what, count in sorted(world.counts.items()))
+        print(f"{counts}; {len(server.upstream.requests)} upstream requests, 0 leaks")  # noqa: T201
         assert world.counts["requests"] >= len(clients) * STEPS * 0.9
         assert min(world.counts[kind] for kind in ("cancels", "kills in mid turn", "200 matched"))
         await _as_told_over_rest(clients)

@@ -19,7 +19,7 @@ from attrs import define, field
 from PIL import Image
 from serving import Running, new_id, running
 
-STEPS = 7
+STEPS = 5
 WORDS = ("", "think", "\u00e4\u2028\u00f6", "  two  ", "<b>&amp;</b>\n")
 MODELS = ("claude-sonnet-4-5", "claude-opus-5-5")
 FUNCTION = {

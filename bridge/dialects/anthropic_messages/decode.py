@@ -7,10 +7,12 @@ from attrs import evolve, frozen
 from bridge.core.conversation import (
     Effort,
     JsonOutput,
+    Message,
     Reasoning,
     Sampling,
     Tool,
     ToolChoice,
+    ToolResult,
     Turn,
 )
 from bridge.core.errors import InvalidRequest, UnsupportedParameter
@@ -168,8 +170,12 @@ def _turn(wire: WireConversation, named: str | None) -> Turn:
     if session is None:
         check_tool_choice(tools, choice)
     config = wire.output_config or OutputConfig()
+    messages = conversation(wire.messages, continues=session is not None)
+    if config.format is not None and any(map(_is_cited, messages)):
+        where = "output_config.format"
+        raise invalid(f"'{where}': JSON can't be asked for together with citations.", where)
     return Turn(
-        messages=conversation(wire.messages, continues=session is not None),
+        messages=messages,
         system=texts(wire.system),
         model=wire.model or None,
         session=session,
@@ -182,6 +188,12 @@ def _turn(wire: WireConversation, named: str | None) -> Turn:
         tool_choice=choice,
         output=_output(config),
     )
+
+
+def _is_cited(message: Message) -> bool:
+    pieces = [*message.parts]
+    pieces += [p for part in message.parts if isinstance(part, ToolResult) for p in part.content]
+    return any(getattr(piece, "cited", False) for piece in pieces)
 
 
 def _effort(effort: str | None) -> Effort | None:

@@ -6,13 +6,14 @@ Source of the events' order: https://platform.claude.com/docs/en/build-with-clau
 import json
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from bridge.core.errors import BridgeError, Kind
 from bridge.core.events import (
     BlockEnded,
     BlockKind,
     BlockStarted,
+    CitationDelta,
     Event,
     FinishReason,
     SignatureDelta,
@@ -113,19 +114,30 @@ def _stopped(reason: FinishReason, sequence: str | None, refusal: Any) -> dict[s
 def _block(block: Block) -> dict[str, Any]:
     match block.kind:
         case BlockKind.TEXT:
-            return {"type": "text", "text": block.text}
+            cited = {"citations": [dict(c) for c in block.citations]} if block.citations else {}
+            return {"type": "text", "text": block.text, **cited}
         case BlockKind.THINKING:
             return {"type": "thinking", "thinking": block.text, "signature": block.signature}
         case BlockKind.REDACTED_THINKING:
             return {"type": "redacted_thinking", "data": block.data}
         case BlockKind.TOOL_CALL:
-            arguments = json.loads(block.text or "{}")
             return {
                 "type": "tool_use",
                 "id": block.call_id,
                 "name": block.name,
-                "input": arguments,
+                "input": _arguments(block.text),
             }
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    """The arguments of a call; of one that was cut off there are none, since half of them could be
+    taken for the whole."""
+    try:
+        value = json.loads(text or "{}")
+        json.dumps(value, allow_nan=False)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 @define(kw_only=True)
@@ -134,6 +146,7 @@ class EventEncoder:
 
     request_id: str
     _usage: Usage = field(factory=Usage, init=False)
+    _signature: str = field(default="", init=False)
     _pinged: bool = field(default=False, init=False)
 
     def encode(self, event: Event) -> bytes:
@@ -143,14 +156,17 @@ class EventEncoder:
                 return _delta(index, {"type": "text_delta", "text": text})
             case ThinkingDelta(index=index, text=text):
                 return _delta(index, {"type": "thinking_delta", "thinking": text})
-            case SignatureDelta(index=index, signature=signature):
-                return _delta(index, {"type": "signature_delta", "signature": signature})
+            case CitationDelta(index=index, citation=citation):
+                return _delta(index, {"type": "citations_delta", "citation": dict(citation)})
+            case SignatureDelta(signature=signature):
+                self._signature += signature
+                return b""
             case ToolArgsDelta(index=index, json=piece):
                 return _delta(index, {"type": "input_json_delta", "partial_json": piece})
             case BlockStarted():
                 return self._block_start(event)
             case BlockEnded(index=index):
-                return _frame({"type": "content_block_stop", "index": index})
+                return self._block_stop(index)
             case TurnStarted():
                 return _message_start(event)
             case UsageReported(usage=usage):
@@ -173,6 +189,14 @@ class EventEncoder:
         self._pinged = True
         return start + ping
 
+    def _block_stop(self, index: int) -> bytes:
+        """A signature goes in one piece: clients take each for the whole of it."""
+        signature, self._signature = self._signature, ""
+        delta = {"type": "signature_delta", "signature": signature}
+        return (_delta(index, delta) if signature else b"") + _frame(
+            {"type": "content_block_stop", "index": index}
+        )
+
     def _finish(self, event: TurnFinished) -> bytes:
         delta = {
             "type": "message_delta",
@@ -183,6 +207,8 @@ class EventEncoder:
 
 
 def _message_start(event: TurnStarted) -> bytes:
+    """Nobody knows yet how much the model will think, and what is said here stays with clients."""
+    usage = evolve(event.usage, reasoning_tokens=None)
     message: dict[str, Any] = {
         "id": event.message_id,
         "type": "message",
@@ -191,7 +217,7 @@ def _message_start(event: TurnStarted) -> bytes:
         "content": [],
         "stop_reason": None,
         "stop_sequence": None,
-        "usage": render_usage(event.usage),
+        "usage": render_usage(usage),
     }
     return _frame({"type": "message_start", "message": message})
 

@@ -4,10 +4,6 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from bridge.core.conversation import (
-    Document,
-    LinkedDocument,
-    LinkedImage,
-    Media,
     Message,
     Part,
     ResultPart,
@@ -16,32 +12,17 @@ from bridge.core.conversation import (
     ToolCall,
     ToolResult,
 )
-from bridge.core.errors import InvalidRequest, UnsupportedParameter
+from bridge.core.errors import InvalidRequest
 from bridge.dialects.anthropic_messages.models import (
     AssistantMessage,
-    Base64Source,
-    DocumentBlock,
-    FileSource,
-    ImageBlock,
-    ResultBlock,
     SystemMessage,
-    TextBlock,
     TextContent,
-    TextSource,
     ToolResultBlock,
-    UrlSource,
     UserMessage,
     WireMessage,
 )
-from bridge.dialects.blocks import ToolUseBlock, thoughts
-from bridge.dialects.media import (
-    PDF,
-    PLAIN,
-    check_count,
-    embedded_pdf,
-    embedded_picture,
-    link,
-)
+from bridge.dialects.blocks import TextBlock, ToolUseBlock, media_in, read, said, thoughts
+from bridge.dialects.media import check_count
 from bridge.dialects.policy import invalid
 
 
@@ -65,7 +46,10 @@ def conversation(wire: tuple[WireMessage, ...], *, continues: bool) -> tuple[Mes
     last = f"messages[{len(wire) - 1}]"
     reader.finish(last)
     if not messages or (messages[0].role is Role.ASSISTANT and not continues):
-        raise invalid("'messages' must begin with a message of the role 'user'.", "messages[0]")
+        raise invalid(
+            "'messages[0]': the conversation must begin with a message of the role 'user'.",
+            "messages[0]",
+        )
     if messages[-1].role is Role.ASSISTANT:
         raise invalid(
             f"'{last}': the last message is the assistant's, but an answer can't be begun for the "
@@ -88,7 +72,7 @@ def _media(wire: WireMessage) -> int:
     blocks = list(wire.content) if isinstance(wire.content, tuple) else []
     results = [block.content for block in blocks if isinstance(block, ToolResultBlock)]
     inner = [piece for pieces in results if isinstance(pieces, tuple) for piece in pieces]
-    return sum(isinstance(block, ImageBlock | DocumentBlock) for block in (*blocks, *inner))
+    return sum(map(media_in, (*blocks, *inner)))
 
 
 class _Reader:
@@ -105,7 +89,7 @@ class _Reader:
                 return Message(role=Role.USER, parts=tuple(self._user(wire, path)))
             case AssistantMessage():
                 self.finish(path)
-                return Message(role=Role.ASSISTANT, parts=tuple(self._assistant(wire, path)))
+                return Message(role=Role.ASSISTANT, parts=self._assistant(wire, path))
             case SystemMessage():
                 self.finish(path)
                 said = tuple(Text(text=text) for text in texts(wire.content))
@@ -129,7 +113,7 @@ class _Reader:
         """Results first, as the Messages API wants them."""
         if isinstance(wire.content, str):
             self.finish(path)
-            return [_said(wire.content, f"{path}.content")]
+            return [said(wire.content, f"{path}.content")]
         if not wire.content:
             raise invalid(f"'{path}.content' is empty.", f"{path}.content")
         places = [(f"{path}.content[{index}]", block) for index, block in enumerate(wire.content)]
@@ -141,10 +125,15 @@ class _Reader:
         if len(results) < len(places):
             self.finish(path)
         return results + [
-            _read(block, where) for where, block in places if not isinstance(block, ToolResultBlock)
+            read(block, where) for where, block in places if not isinstance(block, ToolResultBlock)
         ]
 
-    def _assistant(self, wire: AssistantMessage, path: str) -> Iterable[Part]:
+    def _assistant(self, wire: AssistantMessage, path: str) -> tuple[Part, ...]:
+        """Reasoning that nothing came of is no answer; an answer of our own is not kept either."""
+        parts = tuple(self._answer(wire, path))
+        return parts if any(isinstance(part, Text | ToolCall) for part in parts) else ()
+
+    def _answer(self, wire: AssistantMessage, path: str) -> Iterable[Part]:
         self._continues = False
         self._answered.clear()
         content = wire.content
@@ -194,70 +183,6 @@ def _result_content(block: ToolResultBlock, path: str) -> Iterable[ResultPart]:
         content = (TextBlock(text=content),)
     for index, piece in enumerate(content):
         if not isinstance(piece, TextBlock):
-            yield _read(piece, f"{path}[{index}]")
+            yield read(piece, f"{path}[{index}]")
         elif piece.text:
             yield Text(text=piece.text)
-
-
-def _said(text: str, path: str) -> Text:
-    if not text.strip():
-        raise invalid(f"'{path}' must hold more than white space.", path)
-    return Text(text=text)
-
-
-def _read(block: ResultBlock, path: str) -> ResultPart:
-    match block:
-        case TextBlock():
-            return _said(block.text, f"{path}.text")
-        case ImageBlock():
-            return _picture(block, f"{path}.source")
-        case DocumentBlock():
-            return _document(block, path)
-
-
-def _picture(block: ImageBlock, path: str) -> Media:
-    match block.source:
-        case Base64Source(media_type=media_type, data=data):
-            return embedded_picture(media_type, data, f"{path}.data")
-        case UrlSource(url=url):
-            return LinkedImage(url=link(url, f"{path}.url"))
-        case FileSource():
-            raise _no_files(path)
-
-
-def _document(block: DocumentBlock, path: str) -> Media:
-    if block.citations is not None and block.citations.enabled:
-        raise UnsupportedParameter(
-            f"'{path}.citations': citations can't be had through this server. Leave them out, or "
-            "ask for the sources in words.",
-            param=f"{path}.citations",
-        )
-    title, context, path = block.title or None, block.context or None, f"{path}.source"
-    match block.source:
-        case UrlSource(url=url):
-            return LinkedDocument(url=link(url, f"{path}.url"), title=title, context=context)
-        case FileSource():
-            raise _no_files(path)
-        case Base64Source(media_type=media_type, data=data):
-            if media_type != PDF:
-                raise _wrong_type(media_type, PDF, path)
-            data = embedded_pdf(data, f"{path}.data")
-            return Document(media_type=PDF, data=data, title=title, context=context)
-        case TextSource(media_type=media_type, data=data):
-            if media_type != PLAIN:
-                raise _wrong_type(media_type, PLAIN, path)
-            words = _said(data, f"{path}.data").text
-            return Document(media_type=PLAIN, data=words, title=title, context=context)
-
-
-def _wrong_type(media_type: str, wanted: str, path: str) -> InvalidRequest:
-    where = f"{path}.media_type"
-    return invalid(f"'{where}' must be {wanted!r} here, but it is {media_type[:100]!r}.", where)
-
-
-def _no_files(path: str) -> UnsupportedParameter:
-    return UnsupportedParameter(
-        f"'{path}': this server keeps no files. Send the file itself, as a source of the type "
-        "'base64', or its URL.",
-        param=path,
-    )

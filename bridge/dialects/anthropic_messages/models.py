@@ -5,78 +5,20 @@ from collections.abc import Mapping
 from attrs import frozen
 from cattrs import Converter
 
-from bridge.dialects.blocks import RedactedBlock, ThinkingBlock, ToolUseBlock
+from bridge.dialects.blocks import (
+    MEDIA,
+    MediaBlock,
+    RedactedBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolUseBlock,
+    teach_media,
+)
 from bridge.dialects.policy import AsksNothing, JsonObject, Policy
 from bridge.dialects.thinking import WireThinking
 from bridge.dialects.wire import hardened_converter, string_or, tagged, tagged_alone
 
-
-@frozen(kw_only=True)
-class TextBlock:
-    """``{"type": "text", "text": …}``"""
-
-    text: str
-
-
-@frozen(kw_only=True)
-class Base64Source:
-    """What is shown, in base64, of the type that ``media_type`` says."""
-
-    media_type: str
-    data: str
-
-
-@frozen(kw_only=True)
-class UrlSource:
-    """Where the model's side is to fetch it."""
-
-    url: str
-
-
-@frozen(kw_only=True)
-class TextSource:
-    """A document's words."""
-
-    data: str
-    media_type: str = "text/plain"
-
-
-@frozen(kw_only=True)
-class FileSource:
-    """A file that was sent to the Files API before, which this server does not have."""
-
-    file_id: str
-
-
-ImageSource = Base64Source | UrlSource | FileSource
-DocumentSource = Base64Source | UrlSource | FileSource | TextSource
-
-
-@frozen(kw_only=True)
-class ImageBlock:
-    """``{"type": "image", "source": …}``"""
-
-    source: ImageSource
-
-
-@frozen(kw_only=True)
-class Citations:
-    """Whether the answer is to cite the document, which can't be had here."""
-
-    enabled: bool | None = None
-
-
-@frozen(kw_only=True)
-class DocumentBlock:
-    """``{"type": "document", "source": …}``: a PDF or plain text."""
-
-    source: DocumentSource
-    title: str | None = None
-    context: str | None = None
-    citations: Citations | None = None
-
-
-ResultBlock = TextBlock | ImageBlock | DocumentBlock
+ResultBlock = TextBlock | MediaBlock
 ResultContent = str | tuple[ResultBlock, ...]
 
 
@@ -89,7 +31,7 @@ class ToolResultBlock:
     is_error: bool | None = None
 
 
-UserBlock = TextBlock | ImageBlock | DocumentBlock | ToolResultBlock
+UserBlock = TextBlock | MediaBlock | ToolResultBlock
 AssistantBlock = TextBlock | ToolUseBlock | ThinkingBlock | RedactedBlock
 UserContent = str | tuple[UserBlock, ...]
 AssistantContent = str | tuple[AssistantBlock, ...]
@@ -249,8 +191,8 @@ def converter() -> Converter:
         "system": SystemMessage,
     }
     tagged(made, WireMessage, "role", roles, "There is no such role")
-    shown = {"base64": Base64Source, "url": UrlSource, "file": FileSource}
-    read = {"text": TextBlock, "image": ImageBlock, "document": DocumentBlock}
+    teach_media(made)
+    read = {"text": TextBlock, **MEDIA}
     answered = {
         "text": TextBlock,
         "tool_use": ToolUseBlock,
@@ -258,8 +200,6 @@ def converter() -> Converter:
         "redacted_thinking": RedactedBlock,
     }
     for union, whose, members in (
-        (ImageSource, "A picture can't come from such a source", shown),
-        (DocumentSource, "A document can't come from such a source", {**shown, "text": TextSource}),
         (ResultBlock, "A result can't hold such a block", read),
         (
             UserBlock,
@@ -274,7 +214,6 @@ def converter() -> Converter:
         ),
     ):
         tagged(made, union, "type", members, whose, code="unsupported_parameter")
-    tagged_alone(made, TextBlock, "type", "text", "Such a message can hold text alone")
     tagged_alone(made, JsonFormat, "type", "json_schema", "There is no such format")
     blocks = "an array of content blocks"
     string_or(made, TextContent, list, tuple[TextBlock, ...], blocks)

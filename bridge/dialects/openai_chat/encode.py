@@ -6,13 +6,16 @@ from typing import Any
 
 from attrs import define, field
 
+from bridge.core.blocks import block_of
 from bridge.core.conversation import (
     Document,
     Image,
     LinkedDocument,
     LinkedImage,
     Message,
+    Passages,
     ResultPart,
+    SearchResult,
     Text,
     ToolCall,
     ToolResult,
@@ -151,6 +154,8 @@ def _part(part: ResultPart) -> dict[str, Any]:
             return {"type": "image_url", "image_url": {"url": url}}
         case LinkedImage():
             return {"type": "image_url", "image_url": {"url": part.url}}
+        case Passages() | SearchResult() | Document(cited=True) | LinkedDocument(cited=True):
+            return block_of(part)
         case Document() | LinkedDocument():
             told = {"filename": part.title, "context": part.context}
             about = {name: text for name, text in told.items() if text}

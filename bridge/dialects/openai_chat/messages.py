@@ -18,7 +18,15 @@ from bridge.core.conversation import (
 )
 from bridge.core.errors import InvalidRequest
 from bridge.core.mending import mended
-from bridge.dialects.blocks import ToolUseBlock, thoughts
+from bridge.dialects.blocks import (
+    DocumentBlock,
+    ImageBlock,
+    SearchResultBlock,
+    ToolUseBlock,
+    media_in,
+    read,
+    thoughts,
+)
 from bridge.dialects.media import check_count, document, picture
 from bridge.dialects.openai_chat.models import (
     AssistantContent,
@@ -95,7 +103,7 @@ def _media(wire: WireMessage) -> int:
     parts = list(content) if isinstance(content, tuple) else []
     results = [part.content for part in parts if isinstance(part, ToolResultPart)]
     inner = [piece for pieces in results if isinstance(pieces, tuple) for piece in pieces]
-    return sum(isinstance(part, ImagePart | FilePart) for part in (*parts, *inner))
+    return sum(isinstance(part, ImagePart | FilePart) + media_in(part) for part in (*parts, *inner))
 
 
 class _Reader:
@@ -285,6 +293,8 @@ def _piece(part: ToolPart, path: str) -> Iterable[ResultPart]:
             yield picture(url, f"{path}.image_url")
         case FilePart():
             yield _file(part.file, f"{path}.file")
+        case ImageBlock() | DocumentBlock() | SearchResultBlock():
+            yield read(part, path)
 
 
 def _file(file: FileData, path: str) -> Document | LinkedDocument:

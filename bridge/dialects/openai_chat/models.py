@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from attrs import frozen
 from cattrs import Converter
 
-from bridge.dialects.blocks import RedactedBlock, ThinkingBlock, ToolUseBlock
+from bridge.dialects.blocks import (
+    MEDIA,
+    MediaBlock,
+    RedactedBlock,
+    ThinkingBlock,
+    ToolUseBlock,
+    teach_media,
+)
 from bridge.dialects.openai.parameters import WireParameters
 from bridge.dialects.policy import AsksNothing, JsonObject, Policy
 from bridge.dialects.thinking import WireThinking
@@ -66,7 +73,7 @@ class FilePart:
 
 
 TextParts = str | tuple[TextPart, ...]
-ToolPart = TextPart | ImagePart | FilePart
+ToolPart = TextPart | ImagePart | FilePart | MediaBlock
 ToolContent = str | tuple[ToolPart, ...]
 
 
@@ -80,7 +87,7 @@ class ToolResultPart:
 
 
 ThoughtPart = ThinkingBlock | RedactedBlock
-UserPart = TextPart | ImagePart | FilePart | ToolResultPart
+UserPart = TextPart | ImagePart | FilePart | MediaBlock | ToolResultPart
 UserContent = str | tuple[UserPart, ...]
 AssistantPart = TextPart | RefusalPart | ToolUseBlock | ThinkingBlock | RedactedBlock
 AssistantContent = str | tuple[AssistantPart, ...]
@@ -297,7 +304,8 @@ def converter() -> Converter:
     """The converter that structures :class:`WireRequest`."""
     made = hardened_converter()
     tagged(made, WireMessage, "role", ROLES, "There is no such role")
-    read = {"text": TextPart, "image_url": ImagePart, "file": FilePart}
+    teach_media(made)
+    read = {"text": TextPart, "image_url": ImagePart, "file": FilePart, **MEDIA}
     thought = {"thinking": ThinkingBlock, "redacted_thinking": RedactedBlock}
     said = {"text": TextPart, "refusal": RefusalPart, "tool_use": ToolUseBlock, **thought}
     for union, whose, parts in (
