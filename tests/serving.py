@@ -235,9 +235,13 @@ async def running(
     patience: Patience | None = None,
     environ: dict[str, str] | None = None,
     clock: Callable[[], float] | None = None,
+    upstream: DemoUpstream | None = None,
     **settings: Any,
 ) -> AsyncIterator[Running]:
-    """A server with these settings, listening on a port that the system chose."""
+    """A server with these settings, listening on a port that the system chose.
+
+    One that is not in demo mode is told of its ``upstream`` by the ``environ``.
+    """
     chosen = Settings(**{"demo": True, "demo_pace": 0.0, "port": 0, "retries": 0, **settings})
     with bind(chosen) as sock:
         app = build_app(chosen, environ=environ, patience=patience, demo_keep=None, clock=clock)
@@ -246,7 +250,7 @@ async def running(
             async with aiohttp.ClientSession() as http:
                 yield Running(
                     url=f"http://127.0.0.1:{listening.port}",
-                    upstream=app[DEMO],
+                    upstream=upstream or app[DEMO],
                     engine=app[ENGINE],
                     sessions=app[SESSIONS],
                     http=http,
