@@ -235,11 +235,13 @@ async def running(
     patience: Patience | None = None,
     environ: dict[str, str] | None = None,
     clock: Callable[[], float] | None = None,
+    upstream: DemoUpstream | None = None,
     **settings: Any,
 ) -> AsyncIterator[Running]:
     """A server with these settings, listening on a port that the system chose.
 
     Unless it is told otherwise no process is ready before it is needed: the last would be for nobody.
+    One that is not in demo mode is told of its ``upstream`` by the ``environ``.
     """
     quick = {"demo": True, "demo_pace": 0.0, "port": 0, "retries": 0, "pool_size": 0}
     chosen = Settings(**{**quick, **settings})
@@ -250,7 +252,7 @@ async def running(
             async with aiohttp.ClientSession() as http:
                 yield Running(
                     url=f"http://127.0.0.1:{listening.port}",
-                    upstream=app[DEMO],
+                    upstream=upstream or app[DEMO],
                     engine=app[ENGINE],
                     sessions=app[SESSIONS],
                     http=http,

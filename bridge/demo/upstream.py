@@ -35,13 +35,15 @@ class DemoUpstream:
     """A Messages API on a loopback port; start it, point a client at `url`, stop it.
 
     `pace` is the seconds between streamed deltas (0: none). `keep` is how many requests to remember
-    (None: all). `context_tokens` is the window beyond which a prompt is refused. `requests` holds
-    every POST /v1/messages, oldest first, running ones included.
+    (None: all). `context_tokens` is the window beyond which a prompt is refused. Every
+    answer has the `headers`, too: the state of a plan, say. `requests` holds every POST
+    /v1/messages, oldest first, running ones included.
     """
 
     pace: float = 0.02
     keep: int | None = 200
     context_tokens: int = 200_000
+    headers: dict[str, str] = attrs.field(factory=dict)
     requests: deque[Received] = attrs.field(init=False, repr=False)
     _faults: deque[Fault] = attrs.field(factory=deque, init=False, repr=False)
     _cache: PromptCache = attrs.field(factory=PromptCache, init=False, repr=False)
@@ -128,7 +130,11 @@ class DemoUpstream:
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/v1/models/{id}", self._model)
         app.router.add_route("*", "/{rest:.*}", _not_found)
+        app.on_response_prepare.append(self._add_headers)
         return app
+
+    async def _add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(self.headers)
 
     @web.middleware
     async def _errors(self, request: web.Request, handler: _Handler) -> web.StreamResponse:

@@ -19,8 +19,7 @@ from bridge.claude import process as process_module
 from bridge.claude import transport as transport_module
 from bridge.claude.login import read_login
 from bridge.claude.options import Launch
-from bridge.claude.process import CliProcess, TurnPlan
-from bridge.claude.translate import RetryPolicy
+from bridge.claude.process import CliProcess
 from bridge.claude.transport import CliTransport, Command
 
 SpawnProgram = Callable[[str], CliTransport]
@@ -236,10 +235,10 @@ async def test_the_attempt_after_a_lost_ready_process_takes_no_other_ready_one()
 def dying(process: CliProcess) -> Any:
     begin = process.begin
 
-    def begin_and_die(plan: TurnPlan, policy: RetryPolicy) -> Any:
+    def begin_and_die(*args: Any) -> Any:
         assert process.pid is not None
         os.kill(process.pid, 9)
-        return begin(plan, policy)
+        return begin(*args)
 
     return begin_and_die
 
