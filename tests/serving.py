@@ -178,7 +178,7 @@ class Running:
     @contextlib.asynccontextmanager
     async def next_request(self) -> AsyncIterator["asyncio.Task[Received]"]:
         """Inside it something is sent; the task gives the request that then reaches the model."""
-        arrival = asyncio.create_task(self.upstream.next_request(timeout=20))
+        arrival = asyncio.create_task(self.upstream.next_request(timeout=60))
         await asyncio.sleep(0)  # it listens from here on
         try:
             yield arrival
@@ -223,10 +223,10 @@ def heard(*texts: str) -> list[dict[str, Any]]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    """Let the others run until something holds; ten seconds at most."""
-    async with asyncio.timeout(10):
+    """Let the others run until something holds; a minute at most."""
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - private state that tells nobody when it changes
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)  # so that who is waited for has the processor
 
 
 @contextlib.asynccontextmanager

@@ -77,7 +77,7 @@ async def test_an_installed_wheel_serves_from_any_directory(wheel: Path, tmp_pat
     )
     try:
         assert process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             said = (await process.stdout.readline()).decode()
         url = re.findall(r"http://\S+", said)[0]
         async with aiohttp.ClientSession() as http:

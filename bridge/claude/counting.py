@@ -52,17 +52,27 @@ async def count_tokens(asked: AskedTurn, login: Login, environment: Mapping[str,
                 allow_redirects=False,
             ) as response,
         ):
-            answer = await response.json(content_type=None)
-            status = response.status
+            raw, status = await response.read(), response.status
+            wait = response.headers.get("retry-after", "")
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise upstream_error(None, type(error).__name__) from None
-    match answer:
+    match _parsed(raw):
         case {"input_tokens": int(tokens)} if status == 200:
             return tokens
-        case {"error": {"message": str(words)}}:
-            raise upstream_error(status, words)
+        case {"error": {"message": str(words)}} if status >= 400:
+            pass
         case _:
-            raise UpstreamFault("The model's side did not tell a count.")
+            words = ""
+    if status < 400:
+        raise UpstreamFault("The model's side did not tell a count.")
+    raise upstream_error(status, words, retry_after=int(wait) if wait.isdecimal() else None)
+
+
+def _parsed(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return None
 
 
 def _body(asked: AskedTurn) -> dict[str, Any]:

@@ -86,6 +86,13 @@ class TooLarge(InvalidRequest):
     default_code = "request_too_large"
 
 
+class HeadTooLarge(InvalidRequest):
+    """The first line or the headers are longer than is taken, or too many."""
+
+    status = 431
+    default_code = "head_too_large"
+
+
 class UnsupportedMediaType(InvalidRequest):
     """The body says that it is something other than JSON."""
 

@@ -27,6 +27,7 @@ MAX_VALUES = 200_000
 
 
 _TAGS: dict[type, str] = {}  # the field that tells an object's class, where one does
+_ALTERNATIVES: dict[Any, tuple[str, Mapping[str, type]]] = {}  # a union → that, and the classes
 
 
 MAX_INTEGER = 2**53
@@ -211,6 +212,7 @@ def tagged(
     ``code`` is the error's code.
     """
     _TAGS.update(dict.fromkeys(classes.values(), tag))
+    _ALTERNATIVES[union] = (tag, classes)
 
     def structure(value: Any, _: object) -> Any:
         if not isinstance(value, dict):
@@ -227,6 +229,14 @@ def tagged(
         return converter.structure(value, classes[name])
 
     converter.register_structure_hook_func(lambda t: t == union, structure)
+
+
+def alternatives(union: Any) -> tuple[str, Mapping[str, type]] | None:
+    """The field that tells the members of a union apart, and the class for each of its values.
+
+    None for a type that no converter was taught with :func:`tagged`.
+    """
+    return _ALTERNATIVES.get(union)
 
 
 def tagged_alone(converter: Converter, cls: type, tag: str, value: str, unknown: str) -> None:

@@ -34,8 +34,7 @@ async def auth_status(request: web.Request) -> web.Response:
                 "api_key_source": "settings" if has_keys else "none",
                 "version": __version__,
             },
-        },
-        headers={"Cache-Control": "no-store"},
+        }
     )
 
 
@@ -49,8 +48,7 @@ async def usage(request: web.Request) -> web.Response:
             "since": rfc3339(ledger.since),
             **ledger.render(request[PRINCIPAL].id),
             "plan": [_quota(quota) for quota in quotas],
-        },
-        headers={"Cache-Control": "no-store"},
+        }
     )
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from aiohttp import web
+
 import bridge
 
 
@@ -19,3 +21,14 @@ def templates_folder() -> Path:
 def static_folder() -> Path:
     """The files that are served as they are."""
     return _folder("static")
+
+
+def static_files() -> tuple[str, ...]:
+    """Their names."""
+    return tuple(sorted(file.name for file in static_folder().iterdir() if file.is_file()))
+
+
+async def static_file(request: web.Request) -> web.FileResponse:
+    """``GET /static/{name}``, which a browser may keep and asks about."""
+    name = request.path.rpartition("/")[2]
+    return web.FileResponse(static_folder() / name, headers={"Cache-Control": "no-cache"})

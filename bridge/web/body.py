@@ -1,19 +1,28 @@
 """The body of a request: its type, its size, its bytes."""
 
-from aiohttp import web
+import asyncio
+import zlib
+
+from aiohttp import HttpVersion11, hdrs, web
 
 from bridge.core.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from bridge.web.keys import SETTINGS
 
+_WINDOWS = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
+"""What zlib is told of each encoding; 'deflate' is written with zlib's head and without."""
+
+UNPACKED_AT_ONCE = 64 * 1024
+"""Larger bodies, in compressed bytes, are unpacked beside the loop."""
+
 
 async def read_json_body(request: web.Request) -> bytes:
-    """The body of a request that must be JSON.
+    """The body of a request that must be JSON, unpacked if it is compressed.
 
     The content type is required: a browser sends other types across origins without asking, and a
     page that anybody may open must not be able to spend the tokens of whoever looks at it.
-    Raises :class:`UnsupportedMediaType` or :class:`TooLarge`.
+    Raises :class:`UnsupportedMediaType`, :class:`TooLarge` or :class:`InvalidRequest`.
     """
-    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    kind = request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (
         kind.startswith("application/") and kind.endswith("+json")
     ):
@@ -21,17 +30,61 @@ async def read_json_body(request: web.Request) -> bytes:
             f"The Content-Type is {kind[:100]!r}; send 'Content-Type: application/json'.",
             param="content-type",
         )
+    encoding = request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower()
+    if encoding != "identity" and encoding not in _WINDOWS:
+        raise UnsupportedMediaType(
+            f"The Content-Encoding is {encoding[:100]!r}; send the body as it is, or with gzip or "
+            "deflate.",
+            param="content-encoding",
+        )
     limit = request.app[SETTINGS].max_request_size
     if request.content_length is not None and request.content_length > limit:
         raise _too_large(limit)
+    _invite(request)
     try:
-        return await request.read()
+        body = await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise _too_large(limit) from None
-    except web.HTTPException:
-        raise
-    except ValueError as error:  # a body that does not decompress, or ends in the wrong place
-        raise InvalidRequest(f"The body can't be read: {error}.", code="invalid_body") from None
+    except web.RequestPayloadError as error:
+        raise _unreadable(str(error)) from None
+    if request.content_length is not None and len(body) < request.content_length:
+        raise _unreadable(f"it ends after {len(body)} of {request.content_length} bytes")
+    if encoding == "identity":
+        return body
+    if len(body) > UNPACKED_AT_ONCE:
+        return await asyncio.to_thread(_unpacked, body, encoding, limit)
+    return _unpacked(body, encoding, limit)
+
+
+async def invited_later(_: web.Request) -> None:
+    """``Expect: 100-continue`` is answered by whoever reads the body, when all else is well."""
+
+
+def _invite(request: web.Request) -> None:
+    expected = request.headers.get(hdrs.EXPECT, "").lower() == "100-continue"
+    if expected and request.version >= HttpVersion11 and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def _unpacked(body: bytes, encoding: str, limit: int) -> bytes:
+    for window in _WINDOWS[encoding]:
+        unpacker = zlib.decompressobj(window)
+        try:
+            unpacked = unpacker.decompress(body, limit + 1)
+        except zlib.error as error:
+            fault = f"it is no {encoding} ({error})"
+            continue
+        if len(unpacked) > limit:
+            raise _too_large(limit)
+        if not unpacker.eof or unpacker.unused_data:
+            fault = f"its {encoding} does not end where the body does"
+            continue
+        return unpacked
+    raise _unreadable(fault)
+
+
+def _unreadable(fault: str) -> InvalidRequest:
+    return InvalidRequest(f"The body can't be read: {fault}.", param="body", code="invalid_body")
 
 
 def _too_large(limit: int) -> TooLarge:

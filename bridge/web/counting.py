@@ -11,7 +11,7 @@ from bridge.web.turns import decoded, of_caller, tell
 async def count_tokens(request: web.Request) -> web.Response:
     """The tokens of the prompt, the history of its session included; no model is called."""
     asked = await decoded(request, COUNT)
-    headers = {"Cache-Control": "no-store"}
+    headers: dict[str, str] = {}
     tell(request, headers, ignored=asked.ignored)
     turn = of_caller(request, asked.turns[0])
     if turn.session is not None:

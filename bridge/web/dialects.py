@@ -129,7 +129,9 @@ MESSAGES = Dialect(
 def is_anthropic(request: web.BaseRequest) -> bool:
     """Whether a request is one of Anthropic's API: by its path, else by what it says of itself."""
     path = request.path.removeprefix("/api")
-    return path.startswith("/v1/messages") or "anthropic-version" in request.headers
+    return path.startswith("/v1/messages/") or (
+        path == "/v1/messages" or "anthropic-version" in request.headers
+    )
 
 
 def error_document(

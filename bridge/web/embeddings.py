@@ -22,7 +22,7 @@ async def embeddings(request: web.Request) -> web.Response:
         asked = openai_embeddings.decode(body)
     made = await request.app[EMBEDDINGS].embed(asked.texts)
     request[NOTES].update(model=made.model, tokens_in=made.tokens)
-    headers = {"Cache-Control": "no-store"}
+    headers: dict[str, str] = {}
     tell(request, headers, ignored=(*asked.ignored, *made.ignored))
     if sum(map(len, made.vectors)) > ENCODED_AT_ONCE:
         document = await asyncio.to_thread(

@@ -13,7 +13,7 @@ def error_response(
     request: web.BaseRequest, error: BridgeError, request_id: str, *, allow: str | None = None
 ) -> web.Response:
     """The whole answer to a request that failed before its first byte."""
-    headers = {"Cache-Control": "no-store"}
+    headers: dict[str, str] = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if allow is not None:

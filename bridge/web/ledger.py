@@ -63,15 +63,19 @@ class _Account:
     by_session: OrderedDict[str, Tally] = field(factory=OrderedDict)
     by_day: dict[str, Tally] = field(factory=dict)
 
+    def use(self, session: str) -> None:
+        """Tell the session's figures apart from now on, until it is forgotten."""
+        self.by_session.setdefault(session, Tally())
+        self.by_session.move_to_end(session)
+        if len(self.by_session) > MAX_SESSIONS:
+            self.by_session.popitem(last=False)
+
     def tallies(self, day: str, model: str, session: str | None) -> list[Tally]:
         found = [self.total, self.by_day.setdefault(day, Tally())]
         if model:
             found.append(self.by_model.setdefault(model, Tally()))
-        if session is not None:
-            found.append(self.by_session.setdefault(session, Tally()))
-            self.by_session.move_to_end(session)
-            if len(self.by_session) > MAX_SESSIONS:
-                self.by_session.popitem(last=False)
+        if session is not None and session in self.by_session:  # else it was deleted meanwhile
+            found.append(self.by_session[session])
         return found
 
 
@@ -89,6 +93,8 @@ class Ledger:
     async def recorded(self, turn: Turn, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
         """The same events; what the turn used is recorded when it ends, however it does."""
         model, usage, failed, ended = "", Usage(), False, False
+        if turn.session is not None:
+            self._account(turn.owner).use(turn.session)
         try:
             async for event in events:
                 match event:

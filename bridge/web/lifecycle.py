@@ -2,20 +2,16 @@
 
 import asyncio
 import logging
-import re
 import signal
 import socket
-import uuid
 from collections.abc import Callable
 
 from aiohttp import web
 from attrs import frozen
 
-from bridge.core.errors import BridgeError, Internal, InvalidRequest
 from bridge.settings import Settings, is_loopback
 from bridge.web.app import build_app
-from bridge.web.errors import error_response
-from bridge.web.middlewares.envelope import SECURITY_HEADERS
+from bridge.web.connection import Connection
 from bridge.web.runtime import StartupError
 
 log = logging.getLogger(__name__)
@@ -27,49 +23,6 @@ DRAIN_SECONDS = 1.0
 
 aiohttp waits up to twice as long: once for the handlers, once for their connections.
 """
-
-
-class WireHandler(web.RequestHandler):
-    """aiohttp's connection, which answers what is not HTTP at all in our error shape too."""
-
-    __slots__ = ()
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """The answer to a request that never reached the application."""
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun; the connection can only be closed")
-        request_id = f"req_{uuid.uuid4().hex}"
-        error: BridgeError
-        if status >= 500:
-            log.error("a connection failed (%s)", request_id, exc_info=exc)
-            error = Internal(f"The server made a mistake; its log tells more under {request_id}.")
-        else:
-            error = InvalidRequest(
-                f"This is not a request that can be read: {_first_line(message)}",
-                param=_header_named_in(message),
-                code="bad_http",
-            )
-        response = error_response(request, error, request_id)
-        response.headers.update({**SECURITY_HEADERS, "x-request-id": request_id})
-        response.force_close()
-        return response
-
-
-def _first_line(message: str | None) -> str:
-    line = (message or "it is malformed").strip().splitlines()[0]
-    return "".join(c if c.isprintable() else "?" for c in line)[:200]
-
-
-def _header_named_in(message: str | None) -> str | None:
-    """The header that the HTTP parser stopped in; it shows the line as a Python literal."""
-    match = re.search(r"""b['"]([A-Za-z0-9-]{1,64}):""", message or "")
-    return match[1].lower() if match else None
 
 
 @frozen(kw_only=True)
@@ -98,8 +51,13 @@ async def listen(app: web.Application, sock: socket.socket) -> Listening:
     manager = runner.server
     assert manager is not None  # noqa: S101 - setup() made it
     server = await loop.create_server(
-        # None turns aiohttp's own access log off, as in AppRunner; its type does not say so.
-        lambda: WireHandler(manager, loop=loop, access_log=None),  # type: ignore[arg-type]
+        lambda: Connection(
+            manager,
+            loop=loop,
+            # None turns aiohttp's own access log off, as in AppRunner; its type does not say so.
+            access_log=None,  # type: ignore[arg-type]
+            auto_decompress=False,  # whoever reads a body tells what is wrong with it
+        ),
         sock=sock,
     )
 

@@ -5,7 +5,8 @@ from aiohttp import web
 
 from bridge import __version__
 from bridge.web.catalog import backend_name
-from bridge.web.keys import ENDPOINTS, ENGINE, SETTINGS
+from bridge.web.errors import json_response
+from bridge.web.keys import ENDPOINTS, ENGINE, OPENAPI, SETTINGS
 
 
 async def index(request: web.Request) -> web.Response:
@@ -18,6 +19,9 @@ async def index(request: web.Request) -> web.Response:
         "base_url": f"{request.scheme}://{request.host}/v1",
         "endpoints": [endpoint for endpoint in request.app[ENDPOINTS] if endpoint.path != "/"],
     }
-    response = aiohttp_jinja2.render_template("index.html", request, context)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return aiohttp_jinja2.render_template("index.html", request, context)
+
+
+async def openapi_document(request: web.Request) -> web.Response:
+    """``GET /openapi.json``: the endpoints, for programs."""
+    return json_response(request.app[OPENAPI])

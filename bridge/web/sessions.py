@@ -40,7 +40,7 @@ class ForkRequest:
 async def list_sessions(request: web.Request) -> web.Response:
     """``GET /v1/sessions``: the most recently used first."""
     sessions = [_describe(seen) for seen in request.app[SESSIONS].list(request[PRINCIPAL].id)]
-    return _private({"sessions": sessions, "total": len(sessions)})
+    return json_response({"sessions": sessions, "total": len(sessions)})
 
 
 async def session_stats(request: web.Request) -> web.Response:
@@ -50,7 +50,7 @@ async def session_stats(request: web.Request) -> web.Response:
     memory = await asyncio.to_thread(
         lambda: {state: _memory(pids) for state, pids in processes.items()}
     )
-    return _private(
+    return json_response(
         {
             "session_stats": request.app[SESSIONS].stats(request[PRINCIPAL].id),
             "cleanup_interval_minutes": SWEEP_SECONDS / 60,
@@ -80,14 +80,14 @@ async def session_stats(request: web.Request) -> web.Response:
 
 async def get_session(request: web.Request) -> web.Response:
     """``GET /v1/sessions/{id}``"""
-    return _private(_describe(request.app[SESSIONS].get(_key(request))))
+    return json_response(_describe(request.app[SESSIONS].get(_key(request))))
 
 
 async def session_messages(request: web.Request) -> web.Response:
     """``GET /v1/sessions/{id}/messages``: as they can be sent to chat completions again."""
     session = request.app[SESSIONS].get(_key(request)).session
     messages = render_messages(session.system, session.messages)
-    return _private(
+    return json_response(
         {"session_id": session.key.id, "messages": messages, "total": len(session.messages)}
     )
 
@@ -113,7 +113,7 @@ async def fork_session(request: web.Request) -> web.Response:
     check_id(new_id, "session_id")
     forked = await request.app[SESSIONS].fork(_key(request), new_id, asked.message_count)
     headers = {"x-session-id": encoded(new_id), "x-bridge-session": Outcome.FORKED.value}
-    return _private(_describe(forked), status=201, headers=headers)
+    return json_response(_describe(forked), status=201, headers=headers)
 
 
 async def delete_session(request: web.Request) -> web.Response:
@@ -121,7 +121,7 @@ async def delete_session(request: web.Request) -> web.Response:
     key = _key(request)
     await request.app[SESSIONS].delete(key)
     request.app[LEDGER].forget(key.owner, key.id)
-    return _private({"message": f"Session {key.id} deleted successfully"})
+    return json_response({"message": f"Session {key.id} deleted successfully"})
 
 
 async def delete_sessions(request: web.Request) -> web.Response:
@@ -129,7 +129,7 @@ async def delete_sessions(request: web.Request) -> web.Response:
     deleted = await request.app[SESSIONS].delete_all(request[PRINCIPAL].id)
     request.app[LEDGER].forget_all(request[PRINCIPAL].id)
     sessions = "1 session" if deleted == 1 else f"{deleted} sessions"
-    return _private({"message": f"{sessions} deleted successfully", "deleted": deleted})
+    return json_response({"message": f"{sessions} deleted successfully", "deleted": deleted})
 
 
 # -- ids -----------------------------------------------------------------------------------------
@@ -198,11 +198,3 @@ def _spread(seconds: Sequence[float]) -> dict[str, float | int | None]:
         "median": round(statistics.median(seconds) * 1000, 1) if seconds else None,
         "longest": round(max(seconds) * 1000, 1) if seconds else None,
     }
-
-
-def _private(
-    value: object, *, status: int = 200, headers: dict[str, str] | None = None
-) -> web.Response:
-    return json_response(
-        value, status=status, headers={**(headers or {}), "Cache-Control": "no-store"}
-    )

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Self
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from attrs import frozen
 
 
@@ -44,7 +44,6 @@ class EventStream(AbstractAsyncContextManager["EventStream"]):
         self.response = web.StreamResponse(
             headers={
                 "Content-Type": "text/event-stream; charset=utf-8",
-                "Cache-Control": "no-store",
                 "X-Accel-Buffering": "no",
             }
         )
@@ -60,6 +59,8 @@ class EventStream(AbstractAsyncContextManager["EventStream"]):
             self._last_sent = self._writing_since = time.monotonic()
             if not self.response.prepared:
                 self.response.headers.update(self._headers)
+                if self._request.version < HttpVersion11:
+                    self.response.force_close()  # only that tells HTTP/1.0 where the stream ends
                 await self.response.prepare(self._request)
             await self.response.write(frames)
             self._writing_since = None

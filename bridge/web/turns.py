@@ -192,7 +192,7 @@ async def _document(
     completed = [folder.completion for folder in folders if folder.completion is not None]
     assert len(completed) == len(folders)  # noqa: S101 - the engine's promise: the last event ends it
     document = dialect.render(asked, completed, _reply(request, dialect))
-    return json_response(document, headers={**headers, "Cache-Control": "no-store"})
+    return json_response(document, headers=dict(headers))
 
 
 async def _stream(

@@ -272,3 +272,41 @@ def test_with_both_the_effort_is_an_effort_alone() -> None:
 
 def test_nothing_asked_is_nothing_said() -> None:
     assert asked_of(Reasoning(), 10, THINKER).fields == {}
+
+
+OWN = {"type": "adaptive"}
+"""What keeps the CLI from forbidding it to models that think by themselves."""
+
+
+@pytest.mark.parametrize("effort", [None, Effort.LOW, Effort.XHIGH, Effort.MAX])
+@pytest.mark.parametrize("model", BY_ID)
+def test_what_is_asked_for_exactly_is_asked_for_as_it_is(model: str, effort: Effort | None) -> None:
+    known = abilities_of(model)
+    asked = asked_of(Reasoning(effort=effort, exact=True), 10, known)
+    assert asked.fields == {
+        **({} if effort is None else {"output_config": {"effort": effort.value}}),
+        **({"thinking": OWN} if known.thinks_unasked else {}),
+    }
+    assert (asked.changed, asked.has_budget) == ((), False)
+
+
+@pytest.mark.parametrize("effort", [None, Effort.MAX])
+@pytest.mark.parametrize("model", BY_ID)
+@pytest.mark.parametrize(("thought", "field", "budget"), THOUGHTS)
+def test_thinking_that_is_asked_for_exactly(
+    thought: Thought, field: dict[str, Any], budget: bool, model: str, effort: Effort | None
+) -> None:
+    reasoning = Reasoning(effort=effort, thought=thought, exact=True)
+    asked = asked_of(reasoning, 10, abilities_of(model))
+    level = {} if effort is None else {"output_config": {"effort": effort.value}}
+    assert asked.fields == {**level, "thinking": field}
+    assert (asked.changed, asked.has_budget) == ((), budget)
+
+
+THINKS = {"claude-opus-5", "claude-sonnet-5[1m]", "claude-haiku-5-5", "claude-fable-5", ""}
+
+
+def test_which_models_think_unasked() -> None:
+    thinking = {model for model in BY_ID if abilities_of(model).thinks_unasked}
+    assert thinking >= THINKS
+    assert not [model for model in thinking if "claude-3" in model or "-4-" in model]

@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 from claude_turns import CLOSED, OBJECT, asking, assistant, call, result, tool, tools, user
 
-from bridge.claude.abilities import abilities_of
+from bridge.claude.abilities import Abilities, abilities_of
 from bridge.claude.body import JSON_ANSWER, Request, request_of
 from bridge.claude.options import flag_settings
 from bridge.core.conversation import Effort, JsonOutput, Reasoning, Sampling, Tool, ToolChoice
@@ -217,6 +217,9 @@ SAMPLING: list[tuple[Sampling, dict[str, Any]]] = [
     (Sampling(), {}),
     (Sampling(temperature=0.0), {"temperature": 0.0}),
     (Sampling(max_tokens=1), {"max_tokens": 1}),
+    (Sampling(top_k=0), {"top_k": 0}),
+    (Sampling(temperature=0.5, top_k=40), {"temperature": 0.5, "top_k": 40}),
+    (Sampling(top_p=0.5, top_k=40), {"top_p": 0.5, "top_k": 40, "thinking": OFF}),
     (
         Sampling(temperature=1.0, top_p=0.0, max_tokens=1),
         {"temperature": 1.0, "top_p": 0.0, "max_tokens": 1},
@@ -269,7 +272,13 @@ LENIENT = [
     ("claude-opus-5-5", Sampling(temperature=0.0), ("temperature",)),
     ("claude-opus-4-7", Sampling(top_p=1.0), ("top_p",)),
     ("claude-opus-4-7", Sampling(max_tokens=1, stop=("a",)), ()),
-    ("claude-sonnet-4-5", Sampling(temperature=0.0, top_p=0.5), ()),
+    ("claude-opus-4-7", Sampling(top_k=40), ("top_k",)),
+    (
+        "claude-opus-5-5",
+        Sampling(temperature=0.0, top_p=0.5, top_k=0, max_tokens=1),
+        ("temperature", "top_p", "top_k"),
+    ),
+    ("claude-sonnet-4-5", Sampling(temperature=0.0, top_p=0.5, top_k=40), ()),
 ]
 
 
@@ -282,6 +291,28 @@ def test_a_lenient_server_drops_what_the_model_would_refuse_and_says_so(
     lenient = request_of(turn, abilities_of(model), lenient=True)
     assert (strict.ignored, lenient.ignored) == ((), dropped)
     assert lenient.fields == {k: v for k, v in strict.fields.items() if k not in dropped}
+
+
+@pytest.mark.parametrize("able", ABLE.values(), ids=["able", "not able"])
+@pytest.mark.parametrize(
+    ("end_user", "fields"), [(None, {}), ("u1", {"metadata": {"user_id": "u1"}})]
+)
+def test_the_api_is_told_who_asks(
+    end_user: str | None, fields: dict[str, Any], able: Abilities
+) -> None:
+    assert request_of(asking(end_user=end_user), able).fields == fields
+
+
+def test_what_is_asked_for_exactly_goes_beside_the_rest() -> None:
+    turn = asking(
+        reasoning=Reasoning(effort=Effort.MAX, exact=True), sampling=Sampling(top_k=5), end_user="u"
+    )
+    assert request_of(turn, ABLE[False]).fields == {
+        "top_k": 5,
+        "metadata": {"user_id": "u"},
+        "output_config": {"effort": "max"},
+        "thinking": {"type": "adaptive"},
+    }
 
 
 @pytest.mark.parametrize("output", [None, JsonOutput()])

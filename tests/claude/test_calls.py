@@ -140,7 +140,7 @@ async def connected() -> AsyncIterator[Cli]:
     calls = OpenCalls(frozenset({"g", "f"}))
     server = calls.server()
     assert (server["type"], server["name"]) == ("sdk", "client")
-    async with asyncio.timeout(20), Client(server["instance"]) as client:
+    async with asyncio.timeout(60), Client(server["instance"]) as client:
         yield Cli(calls, client)
 
 

@@ -9,7 +9,7 @@ import pytest
 from claude_turns import assistant, call, result, user
 
 from bridge.claude.history import script
-from bridge.claude.names import ListedModel, Names
+from bridge.claude.names import ListedModel, Names, Offer
 from bridge.claude.options import (
     Launch,
     choose_login,
@@ -20,7 +20,18 @@ from bridge.claude.options import (
     unlocked,
 )
 from bridge.claude.own_settings import OwnSettings, read_own_settings
-from bridge.core.conversation import Message, Role, Text, ToolCall, ToolResult
+from bridge.core.conversation import (
+    Document,
+    LinkedDocument,
+    Message,
+    RedactedThinking,
+    ResultPart,
+    Role,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
 from bridge.core.errors import ModelNotFound
 from bridge.settings import AuthMethod, own_environment_names
 
@@ -76,11 +87,35 @@ def test_the_default_model() -> None:
 
 
 def test_offered_names_lead_to_listed_models() -> None:
-    offered = Names(model_map={"mine": "haiku", "lost": "claude-gone"}, listed=LISTED).offered()
-    assert offered["mine"] == "claude-haiku-9"
+    names = Names(model_map={"mine": "haiku", "lost": "claude-gone"}, listed=LISTED)
+    offered = {offer.name: offer for offer in names.offered()}
+    assert len(offered) == len(names.offered())
+    assert offered["mine"] == Offer(
+        name="mine", model="claude-haiku-9", display_name="Claude Haiku 9"
+    )
     assert "default" not in offered
     assert "lost" not in offered
-    assert set(offered.values()) == {model.resolved for model in LISTED}
+    ids = [model.resolved for model in LISTED[1:]]
+    assert {offer.model for offer in offered.values()} == set(ids)
+    assert list(offered)[: len(ids)] == ids
+
+
+@pytest.mark.parametrize(
+    ("model", "called"),
+    [
+        ("claude-opus-5", "Claude Opus 5"),
+        ("claude-sonnet-4-5-20250929", "Claude Sonnet 4.5"),
+        ("claude-3-5-haiku-20241022", "Claude Haiku 3.5"),
+        ("claude-opus-4@20250514", "Claude Opus 4"),
+        ("claude-sonnet-5[1m]", "Claude Sonnet 5 (1M context)"),
+        ("us.anthropic.claude-x-v1:0", "us.anthropic.claude-x-v1:0"),
+        ("my-own", "my-own"),
+    ],
+)
+def test_what_a_model_is_called(model: str, called: str) -> None:
+    listed = ListedModel(value="m", resolved=model, display_name="Default (recommended)")
+    offered = Names(listed=(listed,)).offered()
+    assert {offer.name: offer.display_name for offer in offered}["m"] == called
 
 
 def test_the_persons_own_default_model(tmp_path: Path) -> None:
@@ -274,6 +309,44 @@ def test_results_come_first_in_the_order_of_their_calls(kind: str, opening: Any)
     told = script([user(opening), BOTH, *after])
     assert shape(told.earlier[-1]) == ("assistant", ["a", "1", "b", "2"])
     assert shape(told.prompt) == ("user", blocks)
+
+
+ABOUT = {"title": "A title", "context": "From a friend."}
+LINKED = {"type": "url", "url": "https://a/b"}
+PDF = {"type": "base64", "media_type": "application/pdf", "data": "AAAA"}
+TEXT = {"type": "text", "media_type": "text/plain", "data": "x"}
+
+DOCUMENTS: list[tuple[ResultPart, dict[str, Any]]] = [
+    (LinkedDocument(url="https://a/b"), {"source": LINKED}),
+    (LinkedDocument(url="https://a/b", **ABOUT), {"source": LINKED, **ABOUT}),
+    (LinkedDocument(url="https://a/b", context="c"), {"source": LINKED, "context": "c"}),
+    (Document(media_type="application/pdf", data="AAAA"), {"source": PDF}),
+    (Document(media_type="application/pdf", data="AAAA", **ABOUT), {"source": PDF, **ABOUT}),
+    (Document(media_type="text/plain", data="x", title="t"), {"source": TEXT, "title": "t"}),
+    (Document(media_type="text/plain", data="x", context="c"), {"source": TEXT, "context": "c"}),
+]
+
+
+@pytest.mark.parametrize(("part", "block"), DOCUMENTS)
+def test_a_document_is_told_with_all_that_is_known_of_it(
+    part: ResultPart, block: dict[str, Any]
+) -> None:
+    told = script(
+        [user(part), assistant(call("1")), user(ToolResult(call_id="1", content=(part,)))]
+    )
+    expected = [{"type": "document", **block}]
+    assert told.earlier[0]["message"]["content"] == expected
+    assert told.prompt["message"]["content"][0]["content"] == expected
+
+
+def test_reasoning_is_told_as_it_came() -> None:
+    parts = (Thinking(text="", signature="sig"), RedactedThinking(data="secret"), "yo")
+    told = script([user("hi"), assistant(*parts), user("so")])
+    assert told.earlier[1]["message"]["content"] == [
+        {"type": "thinking", "thinking": "", "signature": "sig"},
+        {"type": "redacted_thinking", "data": "secret"},
+        {"type": "text", "text": "yo"},
+    ]
 
 
 PLAIN = re.compile("[a-zA-Z0-9_-]+")

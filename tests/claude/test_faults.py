@@ -83,7 +83,7 @@ async def test_a_fault_costs_its_turn_and_nothing_else(
             patch.setattr(behind.engine, "limits", evolve(behind.engine.limits, max_timeout=1.0))
         answer = await behind.ask(f"[[door {fault}]]", session_id=one, stream=stream)
     assert (answer.status, answer.error["code"]) == FAULTS[fault]
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     assert behind.engine.faults[FAULTS[fault][1]] == 1
     assert len(await behind.messages(one)) == 2
     answer = await behind.ask("what is my name?", session_id=one)
@@ -131,5 +131,5 @@ async def test_a_clock_that_jumps_moves_nothing(
         await server.sessions.sweep()
         server.engine.sweep()
         assert (await server.rest("GET", "/jump")).data["expires_at"] == before
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert "Ada" in (await server.ask("what is my name?", session_id="jump")).text

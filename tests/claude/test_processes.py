@@ -170,7 +170,7 @@ async def test_a_kill_reaches_the_children_too(program: SpawnProgram) -> None:
     await transport.connect()
     child = psutil.Process((await anext(transport.read_messages()))["pid"])
     await transport.close()
-    await asyncio.to_thread(psutil.wait_procs, [child], 2)
+    await asyncio.to_thread(psutil.wait_procs, [child], 20)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
@@ -327,7 +327,7 @@ async def test_a_cli_that_never_answers_is_given_up(
         began = time.monotonic()
         status, body = await server.chat("hello")
         assert (status, body["error"]["code"]) == (502, "process_lost")
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 25  # and not 30, as it would be unpatched
 
 
 async def test_a_cli_that_refuses_to_initialize_is_given_up(tmp_path: Path) -> None:
@@ -373,7 +373,7 @@ async def test_a_client_that_leaves_the_queue_costs_nothing() -> None:
 
 async def test_when_the_server_stops_waiting_turns_do_not_begin() -> None:
     async with running(max_concurrent=1, pool_size=0) as server:
-        arrival = asyncio.create_task(server.upstream.next_request(timeout=20))
+        arrival = asyncio.create_task(server.upstream.next_request(timeout=60))
         first = asyncio.create_task(server.chat("[[stall]]"))
         await arrival
         second = asyncio.create_task(server.chat("hello"))

@@ -13,6 +13,10 @@ USAGES = {
         Usage(input_tokens=1, cache_read_tokens=20, cache_write_tokens=300),
         321,
     ),
+    "what-is-kept-for-an-hour-counts-once": (
+        Usage(input_tokens=1, cache_write_tokens=300, hour_cache_write_tokens=200),
+        301,
+    ),
     "output-does-not": (Usage(input_tokens=1, output_tokens=5, reasoning_tokens=4), 1),
 }
 
@@ -28,6 +32,11 @@ SUMS = {
         Usage(input_tokens=1, cache_read_tokens=2, cache_write_tokens=3, output_tokens=4, reasoning_tokens=5),
         Usage(input_tokens=10, cache_read_tokens=20, cache_write_tokens=30, output_tokens=40, reasoning_tokens=50),
         Usage(input_tokens=11, cache_read_tokens=22, cache_write_tokens=33, output_tokens=44, reasoning_tokens=55),
+    ),
+    "what-is-kept-for-an-hour": (
+        Usage(cache_write_tokens=3, hour_cache_write_tokens=2),
+        Usage(cache_write_tokens=30, hour_cache_write_tokens=30),
+        Usage(cache_write_tokens=33, hour_cache_write_tokens=32),
     ),
     "reasoning-untold-by-one": (
         Usage(output_tokens=4, reasoning_tokens=3),

@@ -11,6 +11,7 @@ from bridge.core.events import (
     BlockStarted,
     Event,
     FinishReason,
+    SignatureDelta,
     TextDelta,
     ThinkingDelta,
     ToolArgsDelta,
@@ -49,6 +50,14 @@ def thought(piece: str, index: int = 0) -> Event:
     return ThinkingDelta(index=index, text=piece)
 
 
+def sign(piece: str, index: int = 0) -> Event:
+    return SignatureDelta(index=index, signature=piece)
+
+
+def redacted(index: int = 0, data: str = "secret") -> Event:
+    return BlockStarted(index=index, kind=BlockKind.REDACTED_THINKING, data=data)
+
+
 def args(piece: str, index: int = 0) -> Event:
     return ToolArgsDelta(index=index, json=piece)
 
@@ -60,6 +69,7 @@ def end(index: int = 0) -> Event:
 WORDS = BlockKind.TEXT
 THOUGHTS = BlockKind.THINKING
 CALL = BlockKind.TOOL_CALL
+HIDDEN = BlockKind.REDACTED_THINKING
 
 # the events between TurnStarted and UsageReported → the blocks that they are
 LEGAL = {
@@ -71,6 +81,22 @@ LEGAL = {
         [Block(kind=WORDS, text="abc")],
     ),
     "thinking": ([think(), thought("hm"), thought("m"), end()], [Block(kind=THOUGHTS, text="hmm")]),
+    "signed-thinking": (
+        [think(), thought("hm"), sign("si"), sign("g"), end()],
+        [Block(kind=THOUGHTS, text="hm", signature="sig")],
+    ),
+    "a-signature-between-words": (
+        [think(), sign("s"), thought("hm"), end()],
+        [Block(kind=THOUGHTS, text="hm", signature="s")],
+    ),
+    "signatures-of-their-own": (
+        [think(), sign("a"), end(), think(1), sign("b", 1), end(1)],
+        [
+            Block(kind=THOUGHTS, text="", signature="a"),
+            Block(kind=THOUGHTS, text="", signature="b"),
+        ],
+    ),
+    "redacted-thinking": ([redacted(), end()], [Block(kind=HIDDEN, text="", data="secret")]),
     "a-call": (
         [call(), args('{"a":'), args("1}"), end()],
         [Block(kind=CALL, text='{"a":1}', call_id="call_1", name="look")],
@@ -115,6 +141,15 @@ def test_the_reason_and_the_stop_sequence_are_kept(reason: FinishReason) -> None
     assert (folded.reason, folded.stop_sequence) == (reason, "END")
 
 
+def test_what_is_known_of_a_refusal_is_kept() -> None:
+    told = {"type": "refusal", "category": "bio"}
+    assert (
+        fold([START, USAGE, TurnFinished(reason=FinishReason.REFUSAL, refusal=told)]).refusal
+        == told
+    )
+    assert fold([START, USAGE, STOP]).refusal is None
+
+
 def test_text_of_joins_the_blocks_of_one_kind() -> None:
     folded = fold([START, *LEGAL["all-kinds-in-a-row"][0], USAGE, STOP])
     assert folded.text_of(WORDS) == "wv"
@@ -156,6 +191,10 @@ ILLEGAL = {
         *[START, text(), end(), text(1), said("a", 0), end(1), USAGE, STOP]
     ],
     "a-delta-after-usage": [START, USAGE, said("a"), STOP],
+    "a-signature-outside-a-block": [START, sign("a"), USAGE, STOP],
+    "a-signature-of-another-block": [START, think(), sign("a", 1), end(), USAGE, STOP],
+    "a-signature-after-its-block": [START, think(), end(), sign("a"), USAGE, STOP],
+    "redacted-thinking-without-an-end": [START, redacted(), USAGE, STOP],
     "an-end-without-a-block": [START, end(), USAGE, STOP],
     "an-end-twice": [START, text(), end(), end(), USAGE, STOP],
     "an-end-of-another-block": [START, text(), end(1), USAGE, STOP],
@@ -167,11 +206,21 @@ ILLEGAL = {
     **{
         f"{delta}-in-{block}": [START, opened, piece, end(), USAGE, STOP]
         for (block, opened), (delta, piece) in itertools.product(
-            {"text": text(), "thinking": think(), "a-call": call()}.items(),
-            {"words": said("a"), "thoughts": thought("a"), "arguments": args("a")}.items(),
+            {"text": text(), "thinking": think(), "a-call": call(), "redacted": redacted()}.items(),
+            {
+                "words": said("a"),
+                "thoughts": thought("a"),
+                "arguments": args("a"),
+                "a-signature": sign("a"),
+            }.items(),
         )
         if (block, delta)
-        not in {("text", "words"), ("thinking", "thoughts"), ("a-call", "arguments")}
+        not in {
+            ("text", "words"),
+            ("thinking", "thoughts"),
+            ("thinking", "a-signature"),
+            ("a-call", "arguments"),
+        }
     },
 }
 

@@ -4,7 +4,9 @@ A turn is seen as rows ``(role, part, …)``: a string is a text, ``("call", id,
 tool call, ``("result", call_id, text, …)`` a result, ``("error", …)`` one that tells of a failure,
 and ``("result of", name, …)`` one whose call is not known yet. A picture is ``(media_type, data)``
 or ``("link", url)``, a file ``("file", media_type, data, title)`` or ``("linked file", url, title)``,
-with its context behind if it has one; reasoning is ``("thinking", text, signature)`` or
+with its context behind if it has one; a document in pieces is ``("passages", pieces, title)`` and
+something found ``("found", source, title, text, …)``. What is to be cited has "cited" at its end.
+Reasoning is ``("thinking", text, signature)`` or
 ``("redacted", data)``.
 """
 
@@ -19,7 +21,10 @@ from bridge.core.conversation import (
     LinkedDocument,
     LinkedImage,
     Part,
+    Passages,
     RedactedThinking,
+    ResultPart,
+    SearchResult,
     Text,
     Thinking,
     ToolCall,
@@ -140,16 +145,6 @@ def rows(turn: Turn) -> list[tuple[Any, ...]]:
 
 def _plain(part: Part) -> Any:
     match part:
-        case Text(text=text):
-            return text
-        case Image(media_type=media_type, data=data):
-            return (media_type, data)
-        case LinkedImage(url=url):
-            return ("link", url)
-        case Document(media_type=media_type, data=data, title=title, context=context):
-            return ("file", media_type, data, title, *filter(None, [context]))
-        case LinkedDocument(url=url, title=title, context=context):
-            return ("linked file", url, title, *filter(None, [context]))
         case Thinking(text=text, signature=signature):
             return ("thinking", text, signature)
         case RedactedThinking(data=data):
@@ -160,3 +155,27 @@ def _plain(part: Part) -> Any:
             return ("result of", name, *map(_plain, content))
         case ToolResult(call_id=call_id, content=content, is_error=is_error):
             return ("error" if is_error else "result", call_id, *map(_plain, content))
+        case _:
+            return _read(part)
+
+
+def _read(part: ResultPart) -> Any:
+    match part:
+        case Text(text=text):
+            return text
+        case Image(media_type=media_type, data=data):
+            return (media_type, data)
+        case LinkedImage(url=url):
+            return ("link", url)
+        case Document(media_type=media_type, data=data, title=title):
+            return ("file", media_type, data, title, *_told(part))
+        case LinkedDocument(url=url, title=title):
+            return ("linked file", url, title, *_told(part))
+        case Passages(content=content, title=title):
+            return ("passages", tuple(map(_plain, content)), title, *_told(part))
+        case SearchResult(source=source, title=title, texts=texts, cited=cited):
+            return ("found", source, title, *texts, *(["cited"] if cited else []))
+
+
+def _told(part: Document | LinkedDocument | Passages) -> list[str]:
+    return [*filter(None, [part.context]), *(["cited"] if part.cited else [])]

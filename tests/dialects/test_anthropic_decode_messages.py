@@ -46,6 +46,8 @@ WITHOUT_EFFECT = {
     "messages[].content[].citations",
     "messages[].content[].cache_control",
     "messages[].content[].content[].cache_control",
+    "messages[].content[].source.content[].cache_control",
+    "messages[].content[].content[].source.content[].cache_control",
 }
 
 TAKEN: dict[str, tuple[list[Any], list[tuple[Any, ...]]]] = {
@@ -178,6 +180,17 @@ def test_the_system_prompt(told: Any, texts: list[str]) -> None:
 
 NAMED = {"title": "A title", "context": "From a friend."}
 
+
+def found(content: list[Json], title: str = "t", **fields: Any) -> Json:
+    return {
+        "type": "search_result",
+        "source": "https://a/b",
+        "title": title,
+        "content": content,
+        **fields,
+    }
+
+
 SHOWN: dict[str, tuple[Json, tuple[Any, ...]]] = {
     **{
         kind: (image(base64(kind, encoded(raw))), (kind, encoded(raw)))
@@ -208,6 +221,33 @@ SHOWN: dict[str, tuple[Json, tuple[Any, ...]]] = {
         document(plain("x"), title="", context=None, citations=None, **CACHED),
         ("file", "text/plain", "x", None),
     ),
+    "citations": (
+        document(plain("x"), citations={"enabled": True}, **NAMED),
+        ("file", "text/plain", "x", *NAMED.values(), "cited"),
+    ),
+    "citations-of-a-linked-pdf": (
+        document(url("https://a/b"), citations={"enabled": True}),
+        ("linked file", "https://a/b", None, "cited"),
+    ),
+    "pieces": (
+        document(
+            {"type": "content", "content": [text("a", **CACHED), image(PICTURE)]},
+            citations={"enabled": True},
+        ),
+        ("passages", ("a", ("image/png", PICTURE["data"])), None, "cited"),
+    ),
+    "one-piece": (
+        document({"type": "content", "content": "a"}, title="t"),
+        ("passages", ("a",), "t"),
+    ),
+    "something-found": (
+        found([text("a"), text("b")], citations={"enabled": True}, **CACHED),
+        ("found", "https://a/b", "t", "a", "b", "cited"),
+    ),
+    "something-found-and-not-cited": (
+        found([text("a")]),
+        ("found", "https://a/b", "t", "a"),
+    ),
     "no-citations": (
         document(plain("x"), citations={"enabled": False}),
         ("file", "text/plain", "x", None),
@@ -231,7 +271,14 @@ NOT_SHOWN: dict[str, tuple[Json, str, str, str]] = {
     "a-source-as-a-string": (image("https://a/b"), ".source", "invalid_type", "an object"),
     "a-source-without-type": (image({"url": "https://a/b"}), ".source.type", "missing_required_parameter", "missing"),
     "a-picture-as-text": (image(plain("x")), ".source.type", "unsupported_parameter", "'text'"),
-    "a-document-of-blocks": (document({"type": "content", "content": "x"}), ".source.type", "unsupported_parameter", "'content'"),
+    "a-document-of-documents": (document({"type": "content", "content": [document(PRINTED)]}), ".source.content[0].type", "unsupported_parameter", "'document'"),
+    "a-document-of-nothing": (document({"type": "content", "content": []}), ".source.content", "invalid_value", "empty"),
+    "a-document-of-white-space": (document({"type": "content", "content": [text(" ")]}), ".source.content[0].text", "invalid_value", "white space"),
+    "a-document-of-a-broken-picture": (document({"type": "content", "content": [image(base64("image/png", "AAAA"))]}), ".source.content[0].source.data", "invalid_value", "picture"),
+    "something-found-that-says-nothing": (found([]), ".content", "invalid_value", "empty"),
+    "something-found-without-a-title": (found([text("x")], title=" "), ".title", "invalid_value", "white space"),
+    "a-picture-that-was-found": (found([image(PICTURE)]), ".content[0].type", "unsupported_parameter", "'image'"),
+    "citations-as-a-word": (document(plain("x"), citations={"enabled": "yes"}), ".citations.enabled", "invalid_type", "a boolean"),
     "a-picture-of-another-type": (image(base64("image/bmp", "AAAA")), ".source.data", "invalid_value", "image/bmp"),
     "a-pdf-as-a-picture": (image(PRINTED), ".source.data", "invalid_value", "application/pdf"),
     "another-picture-than-it-says": (image(base64("image/gif", PICTURE["data"])), ".source.data", "invalid_value", "PNG"),
@@ -250,12 +297,11 @@ NOT_SHOWN: dict[str, tuple[Json, str, str, str]] = {
     "html-as-text": (document(plain("x", "text/html")), ".source.media_type", "invalid_value", "'text/plain'"),
     "bytes-that-are-no-pdf": (document(base64("application/pdf", "AAAA")), ".source.data", "invalid_value", "PDF"),
     "text-that-says-nothing": (document(plain(" \n")), ".source.data", "invalid_value", "white space"),
-    "citations": (document(plain("x"), citations={"enabled": True}), ".citations", "unsupported_parameter", "citations"),
     "a-title-that-is-a-number": (document(plain("x"), title=5), ".title", "invalid_type", "a string"),
     "a-context-that-is-a-list": (document(plain("x"), context=[]), ".context", "invalid_type", "a string"),
     **{
         kind: ({"type": kind}, ".type", "unsupported_parameter", f"'{kind}'")
-        for kind in ("search_result", "tool_reference", "container_upload", "image_url", "tool_use", "thinking", "")
+        for kind in ("tool_reference", "container_upload", "image_url", "tool_use", "thinking", "")
     },
     "a-block-without-type": ({"text": "x"}, ".type", "missing_required_parameter", "missing"),
     "a-type-that-is-a-number": ({"type": 5}, ".type", "invalid_type", "a string"),

@@ -42,6 +42,24 @@ def thinking_before(message: dict[str, Any], *blocks: Any) -> dict[str, Any]:
 
 # messages → the conversation
 TAKEN: dict[str, tuple[list[Any], list[tuple[Any, ...]]]] = {
+    # -- what is read ----------------------------------------------------------------------------
+    "a-picture-a-document-and-something-found": (
+        [
+            user(
+                [
+                    {"type": "image", "source": {"type": "url", "url": LINK}},
+                    {
+                        "type": "document",
+                        "source": {"type": "content", "content": [text("a")]},
+                        "title": "t",
+                        "citations": {"enabled": True},
+                    },
+                    {"type": "search_result", "source": "s", "title": "t", "content": [text("b")]},
+                ]
+            )
+        ],
+        [("user", ("link", LINK), ("passages", ("a",), "t", "cited"), ("found", "s", "t", "b"))],
+    ),
     # -- calls and results -----------------------------------------------------------------------
     "a-call-and-its-result": (
         [HI, USE_1, user([tool_result("c1")])],
@@ -299,7 +317,7 @@ REFUSED: dict[str, tuple[list[Any], str, str, str]] = {
         [user([tool_use("c1")])],
         "messages[0].content[0].type",
         "unsupported_parameter",
-        "'tool_use'. Known are 'text', 'image_url', 'file', 'tool_result'.",
+        "'tool_use'. Known are 'text', 'image_url', 'file', 'image', 'document', 'search_result', 'tool_result'.",
     ),
     "a-result-of-the-assistant": (
         [HI, assistant([tool_result("c1")]), HI],
@@ -311,7 +329,7 @@ REFUSED: dict[str, tuple[list[Any], str, str, str]] = {
         [HI, USE_1, user([tool_result("c1", [tool_result("c1")])])],
         "messages[2].content[0].content[0].type",
         "unsupported_parameter",
-        "'tool_result'. Known are 'text', 'image_url', 'file'.",
+        "'tool_result'. Known are 'text', 'image_url', 'file', 'image', 'document', 'search_result'.",
     ),
     "thinking-of-the-user": (
         [user([thinking()])],

@@ -1,10 +1,8 @@
 """One invariant: whatever comes in, a turn that keeps its promises comes out, or a fault of 4xx."""
 
-import base64
 import copy
 import json
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -30,28 +28,33 @@ from openai_bodies import (
     user,
 )
 from openai_media import DRAWN, PDF, PNG, claimed_png, data_url, file, held
+from promises import (
+    SCHEMA,
+    anything,
+    check_conversation,
+    check_reasoning,
+    check_schema,
+    check_text,
+    places,
+    words_,
+)
+from request_schemas import faults, validator_of
 
 from bridge.core.conversation import (
     Document,
-    Effort,
     Image,
     LinkedImage,
-    Part,
     RedactedThinking,
-    Role,
-    Text,
     Thinking,
-    ThinkingMode,
     ToolCall,
     ToolResult,
     Turn,
 )
 from bridge.core.errors import BridgeError
-from bridge.core.rules import MAX_MEDIA, check_tool_choice
-from bridge.core.schema import schema_fault
+from bridge.core.rules import check_tool_choice
 from bridge.dialects.frames import dumps
 from bridge.dialects.openai.frames import ERROR_TYPES, render_error
-from bridge.dialects.openai_chat import ChatRequest, decode
+from bridge.dialects.openai_chat import ChatRequest, decode, schemas
 
 steady = settings(
     deadline=None,
@@ -61,16 +64,6 @@ steady = settings(
     suppress_health_check=[HealthCheck.too_slow],  # a busy machine is not a fault
 )
 
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "a": {"type": ["string", "null"], "enum": ["x", None]},
-        "b": {"anyOf": [{"$ref": "#/$defs/B"}, {"type": "number", "minimum": 0.5}]},
-    },
-    "required": ["a"],
-    "additionalProperties": False,
-    "$defs": {"B": {"type": "array", "items": {"pattern": "^x"}, "maxItems": 3}},
-}
 ALLOWED = {
     "type": "allowed_tools",
     "allowed_tools": {"mode": "required", "tools": [tool("find"), tool()]},
@@ -140,6 +133,7 @@ SHOWN: dict[str, Any] = {
     ],
 }
 WHOLES = [WHOLE, OLDER, SHOWN]
+REQUEST = validator_of("ChatRequest", schemas())
 
 
 def check(raw: bytes) -> None:
@@ -151,6 +145,8 @@ def check(raw: bytes) -> None:
             check_error(error)
         else:
             check_request(asked)
+            meant = {k: v for k, v in json.loads(raw).items() if k != "session_id"}
+            assert faults(REQUEST, meant) == []  # whoever goes by the schema is never wrong
 
 
 def check_error(error: BridgeError) -> None:
@@ -188,16 +184,6 @@ def check_request(asked: ChatRequest) -> None:
     check_conversation(asked.turn, continues=asked.turn.session is not None)
 
 
-def check_reasoning(turn: Turn) -> None:
-    thought = turn.reasoning.thought
-    assert turn.reasoning.effort in (None, *Effort)
-    if thought is not None:
-        assert isinstance(thought.mode, ThinkingMode)
-        assert (thought.budget is None) == (thought.mode is not ThinkingMode.ENABLED)
-        assert thought.budget is None or (type(thought.budget) is int and thought.budget >= 1024)
-        assert thought.display in (None, "summarized", "omitted")
-
-
 def check_functions(turn: Turn) -> None:
     assert len({offered.name for offered in turn.tools}) == len(turn.tools) <= 128
     for offered in turn.tools:
@@ -213,91 +199,8 @@ def check_functions(turn: Turn) -> None:
         check_schema(turn.output.schema)
 
 
-def check_schema(schema: Mapping[str, Any]) -> None:
-    assert schema["type"] == "object"
-    assert schema_fault(schema) is None
-    json.dumps(schema, ensure_ascii=False, allow_nan=False).encode()
-
-
-def check_conversation(turn: Turn, *, continues: bool) -> None:
-    """``continues``: results may come before the first answer."""
-    pending: set[str] = set()
-    assert turn.messages
-    assert turn.messages[-1].role is not Role.ASSISTANT
-    for message in turn.messages:
-        assert message.parts
-        continues = continues and message.role is not Role.ASSISTANT
-        results = [part for part in message.parts if isinstance(part, ToolResult)]
-        assert results or not pending, "a call without its result"
-        for part in message.parts:
-            match part:
-                case Text(text=words):
-                    assert words.strip()
-                    check_text(words)
-                case ToolCall():
-                    assert message.role is Role.ASSISTANT
-                    assert part.id not in pending
-                    pending.add(part.id)
-                    check_text(part.id + part.name)
-                    assert isinstance(part.arguments, dict)
-                    json.dumps(part.arguments, ensure_ascii=False, allow_nan=False).encode()
-                case ToolResult():
-                    assert message.role is Role.USER
-                    assert continues or part.call_id in pending
-                    assert part.call_id or (continues and part.name is not None) or pending
-                    pending.discard(part.call_id)
-                    check_result(part)
-                case Thinking() | RedactedThinking():
-                    assert message.role is Role.ASSISTANT
-                    assert any(isinstance(said, Text | ToolCall) for said in message.parts)
-                case _:
-                    assert message.role is Role.USER
-                    check_shown(part)
-    assert not pending
-    assert len(held(turn)) <= MAX_MEDIA
-
-
-def check_result(result: ToolResult) -> None:
-    assert result.is_error in (True, False)
-    for piece in result.content:
-        if isinstance(piece, Text):
-            assert piece.text
-            check_text(piece.text)
-        else:
-            check_shown(piece)
-
-
-def check_shown(part: Part) -> None:
-    """A picture or a file, and nothing else."""
-    match part:
-        case Image(media_type=media_type, data=data):
-            assert media_type in DRAWN
-            assert base64.b64decode(data, validate=True)
-        case LinkedImage(url=url):
-            assert url.startswith("https://")
-            check_text(url)
-        case Document(media_type="application/pdf", data=data, title=title):
-            assert b"%PDF-" in base64.b64decode(data, validate=True)
-            assert title is None or title
-        case Document(media_type=media_type, data=words, title=title):
-            assert media_type == "text/plain"
-            assert words.strip()
-            check_text(words)
-            assert title is None or title
-        case _:
-            raise AssertionError(part)
-
-
-def check_text(words: str) -> None:
-    assert isinstance(words, str)
-    words.encode()
-    assert "\0" not in words
-
-
 # -- what comes in -------------------------------------------------------------------------------
 
-any_character = st.characters(exclude_categories=())  # halves of surrogate pairs too
-words_ = st.text(any_character, max_size=8)
 TELLING: list[Any] = [
     *[None, True, False, 0, 1, 2, -1, 1.0, 0.5, 1e300, 10**400, float("inf"), float("nan")],
     *["", " ", "\0", "\ud800", "user", "assistant", "tool", "system", "text", "refusal"],
@@ -319,11 +222,7 @@ SHOWING: list[Any] = [
     {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}},
 ]
 telling = st.sampled_from([*TELLING, *SHOWING])
-any_json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | words_ | telling,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words_, inner, max_size=4),
-    max_leaves=8,
-)
+any_json = anything(telling)
 names = st.sampled_from(
     [
         *{**WHOLE, **OLDER, **SHOWN},
@@ -334,17 +233,6 @@ names = st.sampled_from(
         *["properties", "required", "$ref", "$id", "$schema", "$defs", "items", "anyOf", "enum"],
     ]
 )
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path of everything inside a value."""
-    steps = value if isinstance(value, dict) else range(len(value))
-    found = []
-    for step in steps:
-        found.append((*path, step))
-        if isinstance(value[step], dict | list):
-            found += places(value[step], (*path, step))
-    return found
 
 
 @st.composite

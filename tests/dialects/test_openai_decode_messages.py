@@ -461,19 +461,19 @@ REFUSED: dict[str, tuple[Any, str, str, str]] = {
         ],
         "messages[0].content[1].type",
         "unsupported_parameter",
-        "'input_audio'. Known are 'text', 'image_url', 'file', 'tool_result'.",
+        "'input_audio'. Known are 'text', 'image_url', 'file', 'image', 'document', 'search_result', 'tool_result'.",
     ),
     "input-audio-of-a-tool": (
         [HI, calling("c1"), result("c1", [{"type": "input_audio", "input_audio": {}}])],
         "messages[2].content[0].type",
         "unsupported_parameter",
-        "'input_audio'. Known are 'text', 'image_url', 'file'.",
+        "'input_audio'. Known are 'text', 'image_url', 'file', 'image', 'document', 'search_result'.",
     ),
-    "a-picture-in-anthropic's-form": (
-        [user([{"type": "image", "source": {"type": "url", "url": LINK}}])],
-        "messages[0].content[0].type",
-        "unsupported_parameter",
-        "'image'. Known are",
+    "a-picture-in-anthropic's-form-without-tls": (
+        [user([{"type": "image", "source": {"type": "url", "url": "http://a/b"}}])],
+        "messages[0].content[0].source.url",
+        "invalid_value",
+        "https://",
     ),
     "spoken-words-of-the-assistant": (
         [HI, {**YO, "audio": {"id": "audio_1"}}, HI],

@@ -4,17 +4,21 @@ import json
 from typing import Any
 
 import pytest
+from any_conversation import conversations, message, words
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openai_bodies import HI, calling, image, result, text, user
-from openai_media import DRAWN, PDF, PNG, data_url, encoded, file
+from openai_media import PDF, PNG, data_url, encoded, file
 
 from bridge.core.conversation import (
     Document,
     Image,
+    LinkedDocument,
     LinkedImage,
     Message,
+    Passages,
     Role,
+    SearchResult,
     Text,
     Thinking,
     ToolCall,
@@ -29,65 +33,6 @@ steady = settings(
     database=None,
     max_examples=200,
     suppress_health_check=[HealthCheck.too_slow],  # a busy machine is not a fault
-)
-
-characters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
-words = st.text(characters, min_size=1, max_size=6)
-said = words.filter(str.strip).map(lambda value: Text(text=value))
-drawn = st.sampled_from([Image(media_type=kind, data=encoded(raw)) for kind, raw in DRAWN.items()])
-linked = st.builds(LinkedImage, url=st.sampled_from(["https://a/b.png", "https://é.example/?a=b"]))
-titles = st.none() | words
-files = st.one_of(
-    st.builds(
-        Document,
-        media_type=st.just("application/pdf"),
-        data=st.sampled_from([encoded(PDF), encoded(PDF + b"more")]),
-        title=titles,
-    ),
-    st.builds(
-        Document,
-        media_type=st.just("text/plain"),
-        data=words.filter(lambda value: value.strip() and value[0] != "\ufeff"),
-        title=titles,
-    ),
-)
-shown = drawn | linked | files
-contents = st.lists(words.map(lambda value: Text(text=value)) | shown, max_size=3).map(tuple)
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(words, inner, max_size=2),
-    max_leaves=4,
-)
-arguments = st.dictionaries(words, json_values, max_size=2)
-
-
-def message(role: Role, *parts: Any) -> Message:
-    return Message(role=role, parts=parts)
-
-
-@st.composite
-def rounds(draw: st.DrawFn) -> list[Message]:
-    """What the user says, what the model answers, and what its calls give back."""
-    found = [message(Role.USER, *draw(st.lists(said | shown, min_size=1, max_size=3)))]
-    found += [message(Role.SYSTEM, *texts) for texts in draw(st.lists(st.tuples(said), max_size=1))]
-    ids = draw(st.lists(words, unique=True, max_size=3))
-    calls = [ToolCall(id=id_, name=draw(words), arguments=draw(arguments)) for id_ in ids]
-    texts = draw(st.lists(said, min_size=0 if calls else 1, max_size=2))
-    found.append(message(Role.ASSISTANT, *texts, *calls))
-    found += [
-        message(
-            Role.USER,
-            ToolResult(call_id=id_, content=draw(contents), is_error=draw(st.booleans())),
-        )
-        for id_ in draw(st.permutations(ids))
-    ]
-    return found
-
-
-conversations = st.builds(
-    lambda found, last: [*(one for round_ in found for one in round_), message(Role.USER, last)],
-    st.lists(rounds(), max_size=3),
-    said,
 )
 
 
@@ -122,6 +67,11 @@ RESULTS = {
         (Text(text="a"), Image(media_type="image/png", data=PNG), LinkedImage(url="https://a/b")),
         False,
     ),
+    "a-linked-file": (
+        result("c1", [file("https://a/b.pdf", filename="b.pdf", context="From a friend.")]),
+        (LinkedDocument(url="https://a/b.pdf", title="b.pdf", context="From a friend."),),
+        False,
+    ),
     "files": (
         result(
             "c1",
@@ -133,6 +83,38 @@ RESULTS = {
         (
             Document(media_type="text/plain", data="é", title="a.txt"),
             Document(media_type="application/pdf", data=encoded(PDF)),
+        ),
+        False,
+    ),
+    "what-only-anthropic-has-words-for": (
+        result(
+            "c1",
+            [
+                file("https://a/b.pdf", filename="b", context="c"),
+                {
+                    "type": "document",
+                    "source": {"type": "content", "content": [text("a")]},
+                    "title": "t",
+                },
+                {
+                    "type": "document",
+                    "source": {"type": "text", "media_type": "text/plain", "data": "é"},
+                    "citations": {"enabled": True},
+                },
+                {
+                    "type": "search_result",
+                    "source": "s",
+                    "title": "t",
+                    "content": [text("b")],
+                    "citations": {"enabled": True},
+                },
+            ],
+        ),
+        (
+            LinkedDocument(url="https://a/b.pdf", title="b", context="c"),
+            Passages(content=(Text(text="a"),), title="t"),
+            Document(media_type="text/plain", data="é", cited=True),
+            SearchResult(source="s", title="t", texts=("b",), cited=True),
         ),
         False,
     ),
@@ -171,6 +153,18 @@ SHOWN: dict[str, tuple[tuple[Any, ...], list[Any]]] = {
     "a-file-without-a-name": (
         (Document(media_type="application/pdf", data=encoded(PDF)),),
         [file(data_url("application/pdf", PDF))],
+    ),
+    "a-linked-file": (
+        (LinkedDocument(url="https://a/b.pdf"),),
+        [file("https://a/b.pdf")],
+    ),
+    "a-linked-file-with-all-that-is-known-of-it": (
+        (LinkedDocument(url="https://a/b.pdf", title="b.pdf", context="é"),),
+        [file("https://a/b.pdf", filename="b.pdf", context="é")],
+    ),
+    "a-file-with-its-context": (
+        (Document(media_type="text/plain", data="x", context="é"),),
+        [file(data_url("text/plain", b"x"), context="é")],
     ),
     "a-named-file": (
         (Document(media_type="text/plain", data="é\n", title="a.csv"),),

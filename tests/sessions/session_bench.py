@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bridge.core.conversation import (
     Document,
     Image,
+    LinkedDocument,
     LinkedImage,
     Message,
     Part,
@@ -102,7 +103,16 @@ any_result_part = st.one_of(
     st.builds(Text, text=any_text),
     st.builds(Image, media_type=any_text, data=any_text),
     st.builds(LinkedImage, url=any_text),
-    st.builds(Document, media_type=any_text, data=any_text, title=st.none() | any_text),
+    st.builds(
+        Document,
+        media_type=any_text,
+        data=any_text,
+        title=st.none() | any_text,
+        context=st.none() | any_text,
+    ),
+    st.builds(
+        LinkedDocument, url=any_text, title=st.none() | any_text, context=st.none() | any_text
+    ),
 )
 any_part = st.one_of(
     any_result_part,

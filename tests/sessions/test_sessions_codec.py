@@ -11,6 +11,7 @@ from session_bench import answer, any_message, any_text, any_tool, result, think
 from bridge.core.conversation import (
     Document,
     Image,
+    LinkedDocument,
     LinkedImage,
     Message,
     Role,
@@ -41,6 +42,7 @@ def test_any_message_is_read_as_it_was_written(message: Message) -> None:
         Usage,
         input_tokens=st.integers(),
         output_tokens=st.integers(),
+        hour_cache_write_tokens=st.integers(),
         reasoning_tokens=st.none() | st.integers(),
     ),
 )
@@ -60,6 +62,10 @@ def test_any_functions_are_read_as_they_were_written(tools: tuple[Tool, ...]) ->
 USAGES = {
     "nothing": (Usage(), {}),
     "told": (Usage(output_tokens=5, reasoning_tokens=3), {"output_tokens": 5, "reasoning_tokens": 3}),
+    "kept-for-an-hour": (
+        Usage(cache_write_tokens=5, hour_cache_write_tokens=2),
+        {"cache_write_tokens": 5, "hour_cache_write_tokens": 2},
+    ),
     "untold": (Usage(output_tokens=5, reasoning_tokens=None), {"output_tokens": 5, "reasoning_tokens": None}),
 }  # fmt: skip
 
@@ -109,6 +115,26 @@ WRITTEN = {
                 {"type": "document", "media_type": "text/plain", "data": "é", "title": "a.txt"},
                 {"type": "document", "media_type": "application/pdf", "data": "AAAA"},
                 {"type": "tool_result", "call_id": "c", "content": [{"type": "document", "media_type": "text/plain", "data": "x"}]},
+            ],
+        },
+    ),
+    "documents-of-the-messages-api": (
+        Message(
+            role=Role.USER,
+            parts=(
+                LinkedDocument(url="https://x"),
+                LinkedDocument(url="https://x", title="a", context="b"),
+                Document(media_type="text/plain", data="x", title="a", context="b"),
+                ToolResult(call_id="c", content=(LinkedDocument(url="https://x"),)),
+            ),
+        ),
+        {
+            "role": "user",
+            "parts": [
+                {"type": "linked_document", "url": "https://x"},
+                {"type": "linked_document", "url": "https://x", "title": "a", "context": "b"},
+                {"type": "document", "media_type": "text/plain", "data": "x", "title": "a", "context": "b"},
+                {"type": "tool_result", "call_id": "c", "content": [{"type": "linked_document", "url": "https://x"}]},
             ],
         },
     ),

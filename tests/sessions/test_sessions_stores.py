@@ -513,7 +513,7 @@ def dying(path: Path, body: str, before: str = "") -> "subprocess.Popen[bytes]":
 
 def finish(process: "subprocess.Popen[bytes]") -> bytes:
     process.kill()
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=60)
     return said
 
 

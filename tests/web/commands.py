@@ -37,7 +37,7 @@ class Served:
         """Send a signal; how many seconds it took to end."""
         began = time.monotonic()
         self.process.send_signal(number)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self.process.wait()
         return time.monotonic() - began
 
@@ -60,7 +60,7 @@ async def run(home: Path, *args: str, **environ: str) -> tuple[int, str]:
         cwd=home,
     )
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             out, _ = await process.communicate()
     finally:
         if process.returncode is None:
@@ -94,7 +94,7 @@ async def serving(home: Path, *args: str, **environ: str) -> AsyncIterator[Serve
     assert process.stdout is not None
     said = ""
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while "base URL" not in said:
                 line = (await process.stdout.readline()).decode()
                 assert line, f"it ended: {said} {log.read_text()}"

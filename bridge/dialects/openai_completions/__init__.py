@@ -5,5 +5,6 @@ Source: the API reference of OpenAI and the types of the official ``openai`` pac
 
 from bridge.dialects.openai_completions.decode import CompletionRequest, decode
 from bridge.dialects.openai_completions.encode import ChunkEncoder, render
+from bridge.dialects.openai_completions.schemas import schemas
 
-__all__ = ["ChunkEncoder", "CompletionRequest", "decode", "render"]
+__all__ = ["ChunkEncoder", "CompletionRequest", "decode", "render", "schemas"]

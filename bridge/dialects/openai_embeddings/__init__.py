@@ -5,5 +5,6 @@ Source: the API reference of OpenAI and the types of the official ``openai`` pac
 
 from bridge.dialects.openai_embeddings.decode import EmbeddingsRequest, decode
 from bridge.dialects.openai_embeddings.encode import render
+from bridge.dialects.openai_embeddings.schemas import schemas
 
-__all__ = ["EmbeddingsRequest", "decode", "render"]
+__all__ = ["EmbeddingsRequest", "decode", "render", "schemas"]

@@ -6,7 +6,7 @@ import time
 import uuid
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from bridge.core import errors
@@ -22,7 +22,9 @@ _SAFE_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 CLIENT_GONE = 499
 """The status that the log shows when the client left before the answer was whole (nginx's)."""
 
-SECURITY_HEADERS = {
+COMMON_HEADERS = {
+    "Server": "bridge",
+    "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
@@ -31,6 +33,7 @@ SECURITY_HEADERS = {
     "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
 }
+"""Those of every answer that does not set them itself."""
 
 
 @web.middleware
@@ -66,8 +69,10 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except errors.BridgeError as error:
         return _told(request, error)
+    except web.HTTPMethodNotAllowed as error:
+        return _other_method(request, error.allowed_methods)
     except web.HTTPException as error:
-        return _told(request, _from_http(request, error), allow=error.headers.get("Allow"))
+        return _told(request, _from_http(request, error))
     except ConnectionResetError:
         raise
     except Exception:
@@ -83,22 +88,34 @@ def _told(
     request: web.Request, error: errors.BridgeError, *, allow: str | None = None
 ) -> web.Response:
     request[NOTES]["error"] = error.code or error.kind.value
-    return error_response(request, error, request[REQUEST_ID], allow=allow)
+    response = error_response(request, error, request[REQUEST_ID], allow=allow)
+    if not request.content.is_eof():  # the rest of the body would be taken for another request
+        response.force_close()
+        if request.content.exception() is not None:
+            request.content.feed_eof()  # nothing is left to be waited for
+    return response
+
+
+def _other_method(request: web.Request, allowed: set[str]) -> web.Response:
+    """The answer to a method that a path does not take; ``OPTIONS`` asks which it takes."""
+    allow = ", ".join(sorted({*allowed, hdrs.METH_OPTIONS}))
+    if request.method == hdrs.METH_OPTIONS:
+        return web.Response(status=204, headers={"Allow": allow})
+    error = errors.MethodNotAllowed(
+        f"{request.rel_url.raw_path[:200]} takes {', '.join(sorted(allowed))}, not "
+        f"{request.method}.",
+        code="method_not_allowed",
+    )
+    return _told(request, error, allow=allow)
 
 
 def _from_http(request: web.Request, error: web.HTTPException) -> errors.BridgeError:
     match error:
         case web.HTTPNotFound():
+            path = request.rel_url.raw_path
             return errors.NotFound(
-                f"There is nothing at {request.method} {request.path[:200]}. GET / shows what "
-                "there is.",
+                f"There is nothing at {request.method} {path[:200]}. {_advice(path)}",
                 code="unknown_route",
-            )
-        case web.HTTPMethodNotAllowed():
-            allowed = ", ".join(sorted(error.allowed_methods))
-            return errors.MethodNotAllowed(
-                f"{request.path[:200]} takes {allowed}, not {request.method}.",
-                code="method_not_allowed",
             )
         case web.HTTPRequestEntityTooLarge():
             return errors.TooLarge(f"The body is too large. {error.text or ''}".strip())
@@ -106,6 +123,15 @@ def _from_http(request: web.Request, error: web.HTTPException) -> errors.BridgeE
             return errors.InvalidRequest(error.text or error.reason)
         case _:
             return errors.Internal(error.text or error.reason)
+
+
+def _advice(path: str) -> str:
+    """What to do about a path that is not there: most such paths come from a wrong base URL."""
+    if "//" in path:
+        return "Its two slashes in a row may come from a base URL that ends with one."
+    if "/v1/v1/" in path:
+        return "Leave /v1 out of the base URL: this client adds it."
+    return "GET / shows what there is."
 
 
 def request_id(given: str | None) -> str:
@@ -118,7 +144,7 @@ def request_id(given: str | None) -> str:
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """``on_response_prepare``: the headers of every answer, streams included."""
     headers = response.headers
-    headers["Server"] = "bridge"
+    headers["Server"] = COMMON_HEADERS["Server"]
     if REQUEST_ID in request:
         headers["x-request-id"] = request[REQUEST_ID]
         if is_anthropic(request):
@@ -126,5 +152,5 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         else:
             elapsed = (time.monotonic() - request[ARRIVED]) * 1000
             headers["openai-processing-ms"] = str(round(elapsed))
-    for name, value in SECURITY_HEADERS.items():
+    for name, value in COMMON_HEADERS.items():
         headers.setdefault(name, value)
