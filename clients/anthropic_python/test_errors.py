@@ -71,7 +71,10 @@ def test_a_model_that_does_not_exist(client: anthropic.Anthropic) -> None:
         ({"stop_sequences": [" "]}, "stop_sequences"),
         ({"metadata": {"user_id": 7}}, r"metadata\.user_id"),
         ({"extra_body": {"temperature": 1.5}}, "temperature"),
-        ({"extra_body": {"mcp_servers": [{"type": "url", "url": "x", "name": "x"}]}}, "mcp_servers"),
+        (
+            {"extra_body": {"mcp_servers": [{"type": "url", "url": "x", "name": "x"}]}},
+            "mcp_servers",
+        ),
         ({"extra_body": {"container": "container_1"}}, "container"),
         ({"extra_body": {"stream": "yes"}}, "stream"),
     ],

@@ -47,9 +47,7 @@ def document(source: Any, **more: Any) -> Any:
         ),
     ],
 )
-def test_it_is_seen(
-    client: anthropic.Anthropic, model: str, block: Any, seen: str
-) -> None:
+def test_it_is_seen(client: anthropic.Anthropic, model: str, block: Any, seen: str) -> None:
     message = client.messages.create(
         model=model,
         max_tokens=999,
