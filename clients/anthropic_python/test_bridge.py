@@ -7,7 +7,7 @@ from typing import Any
 import anthropic
 import pytest
 from asking import CLOCK, MODEL, asked, calls, result, said, user
-from conftest import SAMPLES, URL
+from conftest import SAMPLES
 
 KEYED = os.environ["BRIDGE_KEYED_URL"].removesuffix("/v1")
 KEY = os.environ["BRIDGE_KEY"]
@@ -35,7 +35,7 @@ def test_a_wrong_key() -> None:
                 model=MODEL, max_tokens=9, messages=[user("hi")], stream=True
             ),
             lambda: client.messages.count_tokens(model=MODEL, messages=[user("hi")]),
-            lambda: client.models.list(),
+            client.models.list,
         ):
             with pytest.raises(anthropic.AuthenticationError) as caught:
                 call()
@@ -74,9 +74,7 @@ def test_a_session(client: anthropic.Anthropic) -> None:
         messages=[user("My name is Ada.")], system="Be brief.", **sent
     )
     assert first.headers["x-bridge-session"] == "created"
-    second = client.messages.with_raw_response.create(
-        messages=[user("What is my name?")], **sent
-    )
+    second = client.messages.with_raw_response.create(messages=[user("What is my name?")], **sent)
     assert second.headers["x-bridge-session"] == "continued"
     assert said(second.parse()) == "Your name is Ada."
     with client.messages.stream(messages=[user("What is my name?")], **sent) as stream:
@@ -129,7 +127,10 @@ def test_threads_are_refused_as_the_clients_know_it(client: anthropic.Anthropic)
             )
         assert caught.value.body["error"]["details"]["error_code"] == "thread_unsupported_request"
     message = client.beta.messages.create(
-        model=MODEL, max_tokens=99, messages=[user("[[say by itself]]")], extra_body={"thread": None}
+        model=MODEL,
+        max_tokens=99,
+        messages=[user("[[say by itself]]")],
+        extra_body={"thread": None},
     )
     assert said(message) == "by itself"
 

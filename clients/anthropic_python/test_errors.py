@@ -71,7 +71,10 @@ def test_a_model_that_does_not_exist(client: anthropic.Anthropic) -> None:
         ({"stop_sequences": [" "]}, "stop_sequences"),
         ({"metadata": {"user_id": 7}}, r"metadata\.user_id"),
         ({"extra_body": {"temperature": 1.5}}, "temperature"),
-        ({"extra_body": {"mcp_servers": [{"type": "url", "url": "x", "name": "x"}]}}, "mcp_servers"),
+        (
+            {"extra_body": {"mcp_servers": [{"type": "url", "url": "x", "name": "x"}]}},
+            "mcp_servers",
+        ),
         ({"extra_body": {"container": "container_1"}}, "container"),
         ({"extra_body": {"stream": "yes"}}, "stream"),
     ],
@@ -85,7 +88,7 @@ def test_a_field_at_fault_is_named(
 
 
 def test_a_prompt_that_is_too_long(client: anthropic.Anthropic) -> None:
-    with pytest.raises(anthropic.BadRequestError, match="too long|context") as caught:
+    with pytest.raises(anthropic.BadRequestError, match=r"too long|context") as caught:
         ask(client, "word " * 250_000)
     assert caught.value.type == "invalid_request_error"
 

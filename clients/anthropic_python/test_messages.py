@@ -31,9 +31,7 @@ def test_usage(client: anthropic.Anthropic) -> None:
     assert usage.input_tokens >= 0
     assert usage.cache_creation_input_tokens is not None
     assert usage.cache_read_input_tokens is not None
-    total = (
-        usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens
-    )
+    total = usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens
     assert total > 0
 
 
@@ -211,9 +209,7 @@ def test_a_conversation(client: anthropic.Anthropic, model: str) -> None:
         ),
     ],
 )
-def test_what_reaches_the_model(
-    client: anthropic.Anthropic, system: Any, heard: list[str]
-) -> None:
+def test_what_reaches_the_model(client: anthropic.Anthropic, system: Any, heard: list[str]) -> None:
     message = client.messages.create(
         model=MODEL,
         max_tokens=1000,

@@ -70,9 +70,7 @@ def test_parse(client: anthropic.Anthropic, model: str, value: BaseModel) -> Non
 
 
 @pytest.mark.parametrize("value", [PERSON, TREE], ids=lambda value: type(value).__name__)
-def test_a_stream_that_is_parsed(
-    client: anthropic.Anthropic, model: str, value: BaseModel
-) -> None:
+def test_a_stream_that_is_parsed(client: anthropic.Anthropic, model: str, value: BaseModel) -> None:
     with client.messages.stream(
         model=model, max_tokens=999, messages=[shaped(value)], output_format=type(value)
     ) as stream:

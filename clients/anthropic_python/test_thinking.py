@@ -102,9 +102,7 @@ def test_a_redacted_thought(client: anthropic.Anthropic, model: str, thinking: A
         (MODEL, {**BUDGET, "display": "omitted"}),
     ],
 )
-def test_a_thought_that_is_left_out(
-    client: anthropic.Anthropic, model: str, thinking: Any
-) -> None:
+def test_a_thought_that_is_left_out(client: anthropic.Anthropic, model: str, thinking: Any) -> None:
     message = client.messages.create(
         model=model,
         max_tokens=4000,

@@ -250,9 +250,7 @@ def test_many_rounds(client: anthropic.Anthropic, model: str, streamed: bool) ->
             {
                 "messages": [
                     user("hi"),
-                    assistant(
-                        [{"type": "tool_use", "id": "toolu_y", "name": "now", "input": {}}]
-                    ),
+                    assistant([{"type": "tool_use", "id": "toolu_y", "name": "now", "input": {}}]),
                     user("well?"),
                 ]
             },
@@ -260,9 +258,7 @@ def test_many_rounds(client: anthropic.Anthropic, model: str, streamed: bool) ->
         ),
     ],
 )
-def test_what_does_not_fit(
-    client: anthropic.Anthropic, fields: dict[str, Any], words: str
-) -> None:
+def test_what_does_not_fit(client: anthropic.Anthropic, fields: dict[str, Any], words: str) -> None:
     with pytest.raises(anthropic.BadRequestError, match=words) as caught:
         client.messages.create(
             **{"model": MODEL, "max_tokens": 99, "messages": [user("hi")], "tools": BOTH, **fields}
