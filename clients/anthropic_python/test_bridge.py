@@ -35,7 +35,7 @@ def test_a_wrong_key() -> None:
                 model=MODEL, max_tokens=9, messages=[user("hi")], stream=True
             ),
             lambda: client.messages.count_tokens(model=MODEL, messages=[user("hi")]),
-            lambda: client.models.list(),
+            client.models.list,
         ):
             with pytest.raises(anthropic.AuthenticationError) as caught:
                 call()

@@ -88,7 +88,7 @@ def test_a_field_at_fault_is_named(
 
 
 def test_a_prompt_that_is_too_long(client: anthropic.Anthropic) -> None:
-    with pytest.raises(anthropic.BadRequestError, match="too long|context") as caught:
+    with pytest.raises(anthropic.BadRequestError, match=r"too long|context") as caught:
         ask(client, "word " * 250_000)
     assert caught.value.type == "invalid_request_error"
 

@@ -121,7 +121,7 @@ def test_what_the_newer_version_of_the_api_does_not_take(role: str, block: Any) 
             max_retries=0,
             default_headers={"anthropic-version": "2026-10-21"},
         ) as client,
-        pytest.raises(anthropic.BadRequestError, match="document|citations"),
+        pytest.raises(anthropic.BadRequestError, match=r"document|citations"),
     ):
         client.messages.create(
             model=MODEL,

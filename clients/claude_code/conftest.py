@@ -76,7 +76,7 @@ def claude(folder: Path, settings: dict[str, str]) -> Claude:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=170,
             check=False,
         )
         lines = [json.loads(line) for line in done.stdout.splitlines()]

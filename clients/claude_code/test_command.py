@@ -9,6 +9,8 @@ from asking import MODEL, asked, blocks
 from conftest import Claude
 from media import PNG
 
+pytestmark = pytest.mark.timeout(180)  # it is a large program, to be started each time
+
 
 @pytest.mark.parametrize("model", [MODEL, "haiku"])
 def test_an_answer(claude: Claude, model: str) -> None:

@@ -20,6 +20,8 @@ from claude_agent_sdk import (
     tool,
 )
 
+pytestmark = pytest.mark.timeout(180)  # it is a large program, to be started each time
+
 
 @pytest.fixture
 def options(folder: Path, settings: dict[str, str]) -> dict[str, Any]:
@@ -96,7 +98,7 @@ async def test_several_turns_with_tools_of_ones_own(options: dict[str, Any]) -> 
 async def test_a_person_who_decides(options: dict[str, Any], folder: Path) -> None:
     seen: list[str] = []
 
-    async def decide(name: str, given: dict[str, Any], _: Any) -> Any:
+    async def decide(_name: str, given: dict[str, Any], _: Any) -> Any:
         if "no.txt" in given["command"]:
             return PermissionResultDeny(message="not that one")
         return PermissionResultAllow()

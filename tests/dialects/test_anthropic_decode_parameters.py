@@ -285,6 +285,19 @@ def test_what_would_change_the_answer_is_refused(name: str, value: Any) -> None:
         assert caught.value.param == name
 
 
+@pytest.mark.parametrize("more", [{"type": "adaptive"}, {"type": "enabled", "budget_tokens": 2000}])
+def test_the_display_of_a_beta_hides_the_thoughts(more: Json) -> None:
+    request = body(HI, thinking={**more, "display": "updates"})
+    for read in (decode, decode_count):
+        asked = read(request, betas="effort-2025-11-24,thinking-display-updates-2026-08-18")
+        assert asked.changed == ("thinking.display",)
+        thought = asked.turn.reasoning.thought
+        assert thought is not None
+        assert thought.display == "omitted"
+        with pytest.raises(InvalidRequest, match="updates"):
+            read(request, betas="effort-2025-11-24")
+
+
 @pytest.mark.parametrize("asked", [{"type": "create"}, {"type": "continue"}, "t", {}, False])
 def test_a_thread_is_refused_by_the_code_that_clients_know(asked: Any) -> None:
     for read in (decode, decode_count):

@@ -42,6 +42,9 @@ VERSIONS = ("2023-06-01", "2026-10-21")
 Source: https://platform.claude.com/docs/en/api/versioning.
 """
 
+UPDATES = "thinking-display-updates-2026-08-18"
+"""The beta with which thoughts stay hidden, and words between calls of tools do not."""
+
 MAX_TOOLS = 1_000
 MAX_NAME = 128
 """Longest name of a tool, in characters: the API's own limit."""
@@ -78,12 +81,14 @@ def decode(
     """
     raw = load_object(body)
     wire: WireRequest = _structure(raw, WireRequest, _version(version))
+    wire, changed = _without_updates(wire, betas)
     turn = _turn(wire, session)
     user = wire.metadata.user_id if wire.metadata else None
     return MessagesRequest(
         turn=evolve(turn, sampling=_sampling(wire), end_user=user or None),
         stream=bool(wire.stream),
         ignored=_ignored(raw, wire, betas),
+        changed=changed,
     )
 
 
@@ -93,8 +98,12 @@ def decode_count(
     """Decode a request of ``count_tokens``, which has none of the answer's parameters."""
     raw = load_object(body)
     wire: WireConversation = _structure(raw, WireConversation, _version(version))
+    wire, changed = _without_updates(wire, betas)
     return MessagesRequest(
-        turn=_turn(wire, session), stream=False, ignored=_ignored(raw, wire, betas)
+        turn=_turn(wire, session),
+        stream=False,
+        ignored=_ignored(raw, wire, betas),
+        changed=changed,
     )
 
 
@@ -169,6 +178,17 @@ def _refuse_foreign_tools(tools: object) -> None:
                 "'input_schema'). Leave it out.",
                 param=f"tools[{index}].type",
             )
+
+
+def _without_updates(wire: Any, betas: str | None) -> tuple[Any, tuple[str, ...]]:
+    """The request with the display that is nearest to the one of a beta, and what was changed.
+
+    Claude Code asks for it where it streams, and after a refusal twice more before it does without.
+    """
+    thinking = wire.thinking
+    if thinking is None or thinking.display != "updates" or UPDATES not in (betas or ""):
+        return wire, ()
+    return evolve(wire, thinking=evolve(thinking, display="omitted")), ("thinking.display",)
 
 
 def _ignored(raw: dict[str, Any], wire: WireConversation, betas: str | None) -> tuple[str, ...]:
