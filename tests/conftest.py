@@ -1,9 +1,19 @@
 """The server that most tests share."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from serving import Running, running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient() -> Iterator[None]:
+    """A machine that is busy with ten other things is no Claude Code that hangs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bridge.claude.login.STATUS_SECONDS", 120.0)
+        patch.setattr("bridge.claude.process.CONTROL_SECONDS", 120.0)
+        patch.setattr("bridge.claude.process.ASKED_SECONDS", 60.0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -326,7 +326,7 @@ async def test_a_cli_that_never_answers_is_given_up(
         began = time.monotonic()
         status, body = await server.chat("hello")
         assert (status, body["error"]["code"]) == (502, "process_lost")
-        assert time.monotonic() - began < 25  # and not 30, as it would be unpatched
+        assert time.monotonic() - began < 60  # and not 120, as it would be unpatched
 
 
 async def test_a_cli_that_refuses_to_initialize_is_given_up(tmp_path: Path) -> None:
