@@ -274,7 +274,7 @@ async def test_a_ready_or_an_idle_process_of_an_earlier_login_is_not_handed_out(
         old = [*server.engine.pool.ready, *server.engine.kept]
         assert len(old) == 2
         log_in_anew(server)
-        assert not any(process.alive for process in old)
+        await until(lambda: not any(process.alive for process in old))
         await server.engine.pool.settled()
         assert [process.launch for process in server.engine.pool.ready] == [
             server.engine.account.launch
