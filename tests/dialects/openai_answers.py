@@ -41,6 +41,7 @@ ERRORS: dict[type[BridgeError], tuple[str, str | None]] = {
     errors.ContextLengthExceeded: ("invalid_request_error", "context_length_exceeded"),
     errors.MethodNotAllowed: ("invalid_request_error", None),
     errors.TooLarge: ("invalid_request_error", "request_too_large"),
+    errors.HeadTooLarge: ("invalid_request_error", "head_too_large"),
     errors.UnsupportedMediaType: ("invalid_request_error", None),
     errors.Unauthenticated: ("authentication_error", "invalid_api_key"),
     errors.Forbidden: ("permission_error", None),
