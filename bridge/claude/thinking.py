@@ -64,11 +64,13 @@ def asked_of(reasoning: Reasoning, max_tokens: int | None, abilities: Abilities)
 
 
 def _as_it_is(effort: Effort | None, abilities: Abilities) -> ThinkingFields:
-    """Without a word about thinking the CLI would forbid it."""
+    """Without a word about thinking the CLI would forbid it; an effort that the model does not take
+    it leaves out, where the API would refuse it."""
     fields: dict[str, Any] = {} if effort is None else {"output_config": {"effort": effort.value}}
     if abilities.thinks_unasked:
         fields["thinking"] = {"type": "adaptive"}
-    return ThinkingFields(fields=fields)
+    dropped = effort is not None and effort not in abilities.efforts
+    return ThinkingFields(fields=fields, changed=("output_config.effort",) if dropped else ())
 
 
 def _by_effort(effort: Effort, max_tokens: int | None, abilities: Abilities) -> ThinkingFields:
