@@ -88,7 +88,7 @@ class Engine:
     _stopping: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.pool = Pool(make=lambda: CliProcess(self.account.launch))
+        self.pool = Pool(lambda: CliProcess(self.account.launch), self.limits.max_live)
         self.account = Account(
             launch=self._launch,
             names=self._names,

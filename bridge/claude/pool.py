@@ -20,11 +20,16 @@ log = logging.getLogger(__name__)
 
 @define
 class Pool:
-    """Keeps processes ready and sees every process that it gave away to its end."""
+    """Keeps processes ready and sees every process that it gave away to its end.
+
+    ``limit`` is how many there may be: none lives on for its last words while another is to start.
+    """
 
     make: Callable[[], CliProcess]
+    limit: int
     _ready: deque[CliProcess] = field(factory=deque, init=False)
     _given: set[CliProcess] = field(factory=set, init=False)
+    _telling: set[CliProcess] = field(factory=set, init=False)  # what their last answer cost
     _tasks: set[asyncio.Task[None]] = field(factory=set, init=False)
     spawned: deque[float] = field(factory=lambda: deque(maxlen=100), init=False)
     _wanted: int = field(default=0, init=False)
@@ -73,6 +78,8 @@ class Pool:
         """
         if self._closed or not process.settling:
             process.kill()
+        else:
+            self._telling.add(process)
         self._background(self._reap(process))
 
     def refill(self, wanted: int) -> None:
@@ -118,6 +125,9 @@ class Pool:
             ) from error
 
     async def _spawn(self, process: CliProcess) -> None:
+        if len(self._given) + len(self._ready) >= self.limit:
+            for telling in self._telling:
+                telling.kill()
         began = time.perf_counter()
         await process.spawn()
         self.spawned.append(time.perf_counter() - began)
@@ -145,6 +155,7 @@ class Pool:
             await process.aclose(at_once=self._closed)
         finally:
             self._given.discard(process)
+            self._telling.discard(process)
 
     def _background(self, coroutine: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(coroutine)

@@ -367,7 +367,7 @@ WRONG: dict[str, tuple[Part, str]] = {
     "an empty file": ({"type": "file", "file": {}}, DATA),
     "a file of before": ({"type": "file", "file": {"file_id": "file-1"}}, "file.file_id"),
     "base64 alone": (file(in_base64(PDF)), DATA),
-    "a link to a file": (file("https://127.0.0.1/x.pdf"), DATA),
+    "a link without TLS to a file": (file("http://127.0.0.1/x.pdf"), DATA),
     "no PDF": (file(data_url("application/pdf", b"hello")), DATA),
     "a picture as a file": (file(data_url("image/png", drawn())), DATA),
     "a program": (file(data_url("application/octet-stream", b"hello")), DATA),

@@ -87,7 +87,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a strange role": ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
     "a strange block": ({"messages": [user([{"type": "audio"}])]}, "messages[0].content[0]"),
     "prefill": ({"messages": [user("hi"), assistant("It is")]}, "messages[1]"),
-    "the assistant first": ({"messages": [assistant("hi"), user("hi")]}, "'messages'"),
+    "the assistant first": ({"messages": [assistant("hi"), user("hi")]}, "'messages[0]'"),
     "no result": (
         {"messages": [user("hi"), assistant([CALL]), user("and?")]},
         "messages[2]",
@@ -143,7 +143,7 @@ async def test_what_is_not_there(server: Running, client: anthropic.AsyncAnthrop
     async with server.http.get(f"{server.url}/v1/messages") as response:
         document = await response.json()
         assert (response.status, document["error"]["type"]) == (405, "invalid_request_error")
-        assert response.headers["Allow"] == "POST"
+        assert response.headers["Allow"] == "OPTIONS, POST"
 
 
 async def test_a_failure_in_mid_stream_is_raised(client: anthropic.AsyncAnthropic) -> None:

@@ -69,7 +69,7 @@ async def test_what_the_document_allows(server: Running, name: str) -> None:
     seen = await asyncio.to_thread(
         explore, OPERATIONS[name], GenerationMode.POSITIVE, server.url, EXAMPLES.get(name, 5)
     )
-    assert seen & {200, 201, 404}, seen
+    assert seen & {200, 201, 400, 404}, seen  # a schema can't say which conversations there can be
 
 
 @pytest.mark.parametrize("name", CAN_BE_WRONG)
