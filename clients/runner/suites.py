@@ -13,12 +13,14 @@ class Suite:
 
     ``folder`` holds the tests, and ``needs`` in it says what is installed: a file of requirements
     for Python, or ``package.json`` for Node.js. ``shows`` are the packages whose versions are told.
+    One that is not ``proven`` has not been seen to pass as a whole yet, and is run by name alone.
     """
 
     name: str
     folder: str
     needs: str
     shows: tuple[str, ...]
+    proven: bool = True
 
     @property
     def root(self) -> Path:
@@ -75,10 +77,18 @@ SUITES = (
         shows=("ai", "@ai-sdk/openai", "@ai-sdk/openai-compatible"),
     ),
     Suite(
-        name="anthropic1", folder="anthropic_python", needs="anthropic1.txt", shows=("anthropic",)
+        name="anthropic1",
+        folder="anthropic_python",
+        needs="anthropic1.txt",
+        shows=("anthropic",),
+        proven=False,
     ),
     Suite(
-        name="anthropic2", folder="anthropic_python", needs="anthropic2.txt", shows=("anthropic",)
+        name="anthropic2",
+        folder="anthropic_python",
+        needs="anthropic2.txt",
+        shows=("anthropic",),
+        proven=False,
     ),
     Suite(
         name="anthropic_node",
@@ -91,6 +101,7 @@ SUITES = (
         folder="langchain_anthropic",
         needs="requirements.txt",
         shows=("langchain-anthropic", "langchain-tests"),
+        proven=False,
     ),
     Suite(
         name="ai_sdk_anthropic",
@@ -103,5 +114,6 @@ SUITES = (
         folder="claude_code",
         needs="requirements.txt",
         shows=("claude-agent-sdk",),
+        proven=False,
     ),
 )
