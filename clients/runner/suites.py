@@ -88,7 +88,6 @@ SUITES = (
         folder="anthropic_python",
         needs="anthropic2.txt",
         shows=("anthropic",),
-        proven=False,
     ),
     Suite(
         name="anthropic_node",
