@@ -100,7 +100,6 @@ SUITES = (
         folder="langchain_anthropic",
         needs="requirements.txt",
         shows=("langchain-anthropic", "langchain-tests"),
-        proven=False,
     ),
     Suite(
         name="ai_sdk_anthropic",
