@@ -112,6 +112,5 @@ SUITES = (
         folder="claude_code",
         needs="requirements.txt",
         shows=("claude-agent-sdk",),
-        proven=False,
     ),
 )
