@@ -96,6 +96,7 @@ def _proxy(url: str, environment: Mapping[str, str]) -> str | None:
     lower = {name.lower(): value for name, value in environment.items()}
     parts = urlsplit(url)
     left_out = {"no": lower.get("no_proxy", "")}
+    # typeshed has this one for Windows and macOS only; it is there everywhere.
     if urllib.request.proxy_bypass_environment(parts.netloc, left_out):  # type: ignore[attr-defined]
         return None
     return lower.get(f"{parts.scheme}_proxy") or None
