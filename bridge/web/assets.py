@@ -24,11 +24,12 @@ def static_folder() -> Path:
 
 
 def static_files() -> tuple[str, ...]:
-    """Their names."""
-    return tuple(sorted(file.name for file in static_folder().iterdir() if file.is_file()))
+    """Their names, those in folders with a slash."""
+    root = static_folder()
+    return tuple(sorted(f.relative_to(root).as_posix() for f in root.rglob("*") if f.is_file()))
 
 
 async def static_file(request: web.Request) -> web.FileResponse:
     """``GET /static/{name}``, which a browser may keep and asks about."""
-    name = request.path.rpartition("/")[2]
+    name = request.path.removeprefix("/static/")
     return web.FileResponse(static_folder() / name, headers={"Cache-Control": "no-cache"})

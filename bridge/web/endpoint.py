@@ -68,6 +68,11 @@ class Endpoint:
     operation: Operation = NOT_TOLD
 
     @property
+    def id(self) -> str:
+        """Its name in the OpenAPI document, and on the pages."""
+        return self.handler.__name__
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """Every path that it answers to, as aiohttp's router wants them."""
         if self.path == "/":

@@ -91,7 +91,7 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     told = endpoint.operation
     description: dict[str, Any] = {
-        "operationId": endpoint.handler.__name__,
+        "operationId": endpoint.id,
         "tags": [told.group],
         "summary": endpoint.summary,
     }

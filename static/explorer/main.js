@@ -1,0 +1,143 @@
+// The page's frame: which view is seen, the key, the colours, and whether the server is there.
+
+import { get, isGone, key, server, setKey } from "./api.js";
+import { $, announce, setText } from "./dom.js";
+import { every } from "./poll.js";
+import { here, routes } from "./route.js";
+
+const VIEWS = {
+  overview: () => import("./overview.js"),
+  try: () => import("./try.js"),
+  chat: () => import("./chat.js"),
+  sessions: () => import("./sessions.js"),
+  usage: () => import("./usage.js"),
+  requests: () => import("./requests.js"),
+};
+const REFRESH = 5; // seconds
+const title = document.title;
+const keyNeeded = document.documentElement.dataset.keyNeeded === "yes";
+
+// -- views -----------------------------------------------------------------------------------------
+//
+// A view's module has `show(route)`, which is called when it is to be seen and when what it shows is
+// another; and `hide()`, after which it asks nothing more. It finds its section in the page.
+
+let shown = null;
+
+async function show() {
+  const route = here();
+  const name = route.view in VIEWS ? route.view : "overview";
+  const another = shown?.name !== name;
+  if (another) {
+    shown?.view.hide();
+    shown = { name, view: { show() {}, hide() {} } };
+    for (const section of document.querySelectorAll(".view")) section.hidden = section.id !== `view-${name}`;
+    for (const one of document.querySelectorAll("[data-view]")) {
+      if (one.dataset.view === name) one.setAttribute("aria-current", "page");
+      else one.removeAttribute("aria-current");
+    }
+    document.title = name === "overview" ? title : `${$(`${name}-title`).textContent} · ${title}`;
+    const mine = shown;
+    mine.view = await VIEWS[name]();
+    if (shown !== mine) return;
+  }
+  await shown.view.show(route);
+}
+
+routes.addEventListener("change", () => {
+  const before = shown?.name;
+  show();
+  if (shown.name !== before) {
+    scrollTo(0, 0);
+    $(`${shown.name}-title`).focus({ preventScroll: true }); // where a new page would begin to be read
+  }
+});
+
+document.querySelector("[data-skip]").addEventListener("click", (event) => {
+  event.preventDefault(); // the fragment is the view's
+  $("main").focus();
+});
+
+// -- the server ------------------------------------------------------------------------------------
+
+server.addEventListener("gone", () => {
+  $("gone").hidden = false;
+});
+server.addEventListener("back", () => {
+  $("gone").hidden = true;
+  announce("The server is back.");
+});
+const pulse = every(REFRESH, () => get("/health", { refresh: true }));
+server.addEventListener("gone", () => pulse.now());
+
+// -- the key ---------------------------------------------------------------------------------------
+
+const dialog = $("key-dialog");
+
+function tellKey() {
+  setText($("key-label"), key() ? "Key is set" : keyNeeded ? "Key needed" : "Key");
+  $("key-button").classList.toggle("primary", keyNeeded && !key());
+  $("key-button").classList.toggle("quiet", !keyNeeded || Boolean(key()));
+}
+
+function askForKey(fault) {
+  $("key-fault").hidden = !fault;
+  setText($("key-fault"), fault ?? "");
+  $("key-input").value = key();
+  if (!dialog.open) dialog.showModal();
+  $("key-input").select();
+}
+
+$("key-button").addEventListener("click", () => askForKey());
+$("key-show").addEventListener("click", () => {
+  const shows = $("key-input").type === "password";
+  $("key-input").type = shows ? "text" : "password";
+  $("key-show").setAttribute("aria-pressed", String(shows));
+});
+$("key-forget").addEventListener("click", () => {
+  setKey("");
+  dialog.close();
+});
+$("key-form").addEventListener("submit", async (event) => {
+  if (event.submitter !== $("key-save")) return;
+  event.preventDefault();
+  setKey($("key-input").value.trim());
+  await get("/version").then(() => dialog.close(), (error) => error.status !== 401 && dialog.close());
+});
+server.addEventListener("refused", ({ detail }) => {
+  const typed = key();
+  askForKey(typed ? `This key was refused: ${detail.message}` : null);
+});
+server.addEventListener("key", () => {
+  tellKey();
+  if (shown && !isGone()) shown.view.show(here());
+});
+
+// -- colours ---------------------------------------------------------------------------------------
+
+const COLOURS = { auto: "as the system has them", light: "light", dark: "dark" };
+
+function tellTheme() {
+  const theme = document.documentElement.dataset.theme ?? "auto";
+  setText($("theme-label"), theme[0].toUpperCase() + theme.slice(1));
+  $("theme-button").setAttribute("aria-label", `Colours: ${COLOURS[theme]}`);
+}
+
+$("theme-button").addEventListener("click", () => {
+  const root = document.documentElement;
+  const names = Object.keys(COLOURS);
+  const next = names[(names.indexOf(root.dataset.theme ?? "auto") + 1) % names.length];
+  if (next === "auto") delete root.dataset.theme;
+  else root.dataset.theme = next;
+  try {
+    if (next === "auto") localStorage.removeItem("bridge-theme");
+    else localStorage.setItem("bridge-theme", next);
+  } catch {
+    // Storage is switched off: they hold until the page is closed.
+  }
+  tellTheme();
+});
+
+tellTheme();
+tellKey();
+show();
