@@ -1,2 +1,101 @@
-export function show() {}
-export function hide() {}
+// The last requests of the key.
+
+import { get } from "./api.js";
+import { $, fill, h, setText } from "./dom.js";
+import { clock, counted, date, dollars, duration, number } from "./format.js";
+import { every } from "./poll.js";
+import { problem } from "./problem.js";
+import { link, note } from "./route.js";
+
+const REFRESH = 3; // seconds
+const MOST = 200;
+
+let poll = null;
+let requests = null;
+let drawn = "";
+
+const CANCELLED = 499; // the client left
+
+function matches(one, words) {
+  if ($("requests-answers").checked && !one.model) return false;
+  if ($("requests-faults").checked && one.status < 400) return false;
+  const text = [one.method, one.route, one.status, one.model, one.session, one.id, one.error].filter(Boolean).join(" ").toLowerCase();
+  return words.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+}
+
+function status(one) {
+  const words = one.status === CANCELLED ? "client left" : one.error;
+  const kind = one.status === CANCELLED ? "left" : one.status >= 400 || one.error ? "failed" : "well";
+  return h("td", null, h("span", { class: `status ${kind}` }, String(one.status)), words && h("small", null, ` ${words}`));
+}
+
+const some = (value, format) => h("td", { class: "figure" }, value === null || value === undefined ? "–" : format(value));
+
+function row(one) {
+  const turn = one.model !== null;
+  return h(
+    "tr",
+    null,
+    h("th", { scope: "row" }, h("time", { datetime: one.time, title: date(one.time) }, clock(one.time))),
+    h("td", null, h("span", { class: "method" }, one.method), " ", h("span", { class: "path" }, one.route), one.stream && h("small", { class: "mark" }, "stream")),
+    status(one),
+    h("td", null, one.model ?? "–"),
+    some(one.first_token_ms, duration),
+    some(one.duration_ms, duration),
+    some(turn ? one.input_tokens : null, number),
+    some(turn ? one.cached_tokens : null, number),
+    some(turn ? one.output_tokens : null, number),
+    h("td", { class: "figure", title: one.cost_of > 1 ? `of ${one.cost_of} requests together` : null }, dollars(one.cost_usd), one.cost_of > 1 && h("small", null, ` for ${one.cost_of}`)),
+    h("td", null, one.session ? h("a", { class: "session-link", href: link("sessions", one.session) }, one.session) : "–"),
+    h("td", null, h("code", { class: "request-id" }, one.id)),
+  );
+}
+
+function tell() {
+  if (requests === null) return;
+  const words = $("requests-filter").value.trim();
+  const wanted = requests.filter((one) => matches(one, words));
+  const filtered = wanted.length !== requests.length;
+  setText($("requests-count"), filtered ? `${number(wanted.length)} of the last ${counted(requests.length, "request")}` : `The last ${counted(requests.length, "request")}`);
+  const now = JSON.stringify([wanted, filtered]);
+  if (now === drawn) return; // what stays the same does not flicker, nor lose what is selected
+  drawn = now;
+  const empty = requests.length ? "No request fits this filter." : "No requests yet: send one from the chat, or from any client.";
+  fill($("requests-rows"), wanted.length ? wanted.map(row) : h("tr", null, h("td", { colspan: "12", class: "plain" }, empty)));
+}
+
+async function refresh() {
+  try {
+    requests = (await get(`/v1/requests?limit=${MOST}`, { refresh: true })).data;
+    fill($("requests-fault"));
+    tell();
+  } catch (error) {
+    if (error.status) fill($("requests-fault"), problem(error));
+    throw error;
+  }
+}
+
+function changed() {
+  note("requests", "", {
+    q: $("requests-filter").value,
+    answers: $("requests-answers").checked ? "yes" : "",
+    faults: $("requests-faults").checked ? "yes" : "",
+  });
+  tell();
+}
+
+for (const id of ["requests-filter", "requests-answers", "requests-faults"]) $(id).addEventListener("input", changed);
+
+export function show({ values }) {
+  if ($("requests-filter").value !== (values.get("q") ?? "")) $("requests-filter").value = values.get("q") ?? "";
+  $("requests-answers").checked = values.get("answers") === "yes";
+  $("requests-faults").checked = values.get("faults") === "yes";
+  tell();
+  hide();
+  poll = every(REFRESH, refresh);
+}
+
+export function hide() {
+  poll?.stop();
+  poll = null;
+}
