@@ -45,10 +45,10 @@ function tellRow(found, session) {
   setText(found.state, session.state);
   found.state.className = `state ${session.state}`;
   const figures = [
+    `${left(remains(session))} left`,
     counted(session.message_count, "message"),
     `${short(tokens(session.usage))} tokens`,
     session.model,
-    `${left(remains(session))} left`,
   ];
   setText(found.figures, figures.filter(Boolean).join(" · "));
 }

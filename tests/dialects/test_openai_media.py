@@ -39,7 +39,7 @@ steady = settings(
     deadline=None,
     derandomize=True,
     database=None,
-    max_examples=200,
+    max_examples=80,
     suppress_health_check=[HealthCheck.too_slow],  # a busy machine is not a fault
 )
 

@@ -23,7 +23,7 @@ from bridge.core.conversation import (
 from bridge.core.events import Usage
 from bridge.sessions.codec import dump, load
 
-steady = settings(deadline=None, derandomize=True, database=None, max_examples=200)
+steady = settings(deadline=None, derandomize=True, database=None, max_examples=100)
 
 
 @steady

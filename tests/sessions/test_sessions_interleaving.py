@@ -264,7 +264,7 @@ def check(world: World, model: Model) -> None:
             assert asking.fate == ("finished" if fate == "refused" else fate)
 
 
-@settings(steady, max_examples=200)
+@settings(steady, max_examples=100)
 @given(st.lists(steps, min_size=8, max_size=30))
 async def test_any_sequence_of_steps_is_that_of_plain_lists(
     sequence: list[tuple[Any, ...]],
@@ -352,7 +352,7 @@ races = st.lists(
 )  # fmt: skip
 
 
-@settings(steady, max_examples=400)
+@settings(steady, max_examples=200)
 @given(races, st.sampled_from([{}, {"max_sessions": 1, "evict": True}]))
 async def test_whatever_races_the_store_has_what_the_manager_has(
     sequence: list[tuple[str, Any, int]], limits: dict[str, Any]

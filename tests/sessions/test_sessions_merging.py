@@ -174,7 +174,7 @@ def test_as_many_results_as_calls_in_any_order_are_those_of_the_calls(
 conversations = st.lists(any_message | st.sampled_from([U1, A1, T1, CALL, FOUND]), max_size=5)
 
 
-@settings(deadline=None, derandomize=True, database=None, max_examples=300)
+@settings(deadline=None, derandomize=True, database=None, max_examples=150)
 @given(conversations.map(tuple), conversations.filter(bool).map(tuple), st.integers(0, 5))
 def test_whatever_is_sent_comes_last_and_what_is_kept_is_stored(
     stored: tuple[Message, ...], fresh: tuple[Message, ...], same: int

@@ -71,7 +71,7 @@ async def test_an_odd_name_is_a_name(seeded: Running, session: str) -> None:
 
 
 @hypothesis_settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=256).filter(
