@@ -81,7 +81,11 @@ _OURS: dict[str, Schema] = {
         "Your sessions in numbers, and the server's processes.",
         session_stats=record(
             "Of your own.",
-            active_sessions=COUNT,
+            active_sessions=COUNT | {"description": "All that there are."},
+            live_sessions=COUNT | {"description": "Those of them that a process holds."},
+            busy_sessions=COUNT | {"description": "Those with a turn that runs."},
+            waiting_sessions=COUNT | {"description": "Those that wait for the results of calls."},
+            parked_sessions=COUNT | {"description": "Those of which only the history is there."},
             expired_sessions=COUNT | {"description": "Since the server started."},
             total_messages=COUNT,
             total_bytes=_BYTES,
