@@ -83,7 +83,7 @@ export function plotPlace(name) {
     const name = each >= DAY ? day : hour;
     return plot.starts.map((start, index) => {
       const local = start - new Date(start).getTimezoneOffset() * MINUTE;
-      if (local % each || x(index) > width - MARK_WIDTH / 2) return null;
+      if (local % each || x(index) > width - MARK_WIDTH * 0.8) return null;
       return svg("text", { class: "mark-x", x: x(index), y: HEIGHT - 6 }, name.format(start));
     });
   }
