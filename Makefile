@@ -3,6 +3,7 @@
 #             ARGS="-n 0" for one process
 # make clients  unmodified clients on the demo model; some of them with ARGS="--only openai3 instructor"
 # make bench  our overhead beside the floors
+# make page   what the explorer costs a browser; make images takes its pictures again
 # make soak   ten minutes of random clients, faults and kills; less with ARGS="--seconds 60"
 
 PYTHON ?= python3.11
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 WORKERS := -n logical --maxprocesses 4 --dist worksteal
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test clients bench soak docs fields lint clean
+.PHONY: demo test clients bench page images soak docs fields lint clean
 
 demo: $(VENV)/.runtime
 	@exec $(BIN)/bridge --demo $(ARGS)
@@ -29,6 +30,12 @@ clients: $(VENV)/.runtime
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/overhead.py $(ARGS)
+
+page: $(STAMP) $(VENV)/.browser
+	$(BIN)/python benchmarks/page.py $(ARGS)
+
+images: $(STAMP) $(VENV)/.browser
+	PYTHONPATH=tests $(BIN)/python docs/images/take.py
 
 soak: $(STAMP)
 	$(BIN)/python benchmarks/soak $(ARGS)

@@ -298,6 +298,7 @@ class Engine:
                 keep=turn.session is not None or (self.match and not turn.ends),
             )
             bill = process.bill or Bill(self.meter, turn.owner, turn.session)
+            bill.request = turn.request
             queue = process.begin(plan, self._policy_until(deadline), bill)
             demands = Demands(request, turn)
             while True:

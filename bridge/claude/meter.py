@@ -11,7 +11,8 @@ from claude_agent_sdk import RateLimitInfo
 class Spent:
     """What Claude Code says that ``turns`` of a conversation cost, in US dollars.
 
-    They are several where the model waited for the results of calls in between.
+    They are several where the model waited for the results of calls in between; ``requests`` are
+    theirs (:attr:`bridge.core.conversation.Turn.request`), in their order.
     """
 
     owner: str
@@ -19,6 +20,7 @@ class Spent:
     model: str
     cost: float
     turns: int
+    requests: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -65,25 +67,34 @@ class Bill:
     """Whose a process' turns are, and what of its total cost is paid.
 
     The CLI tells the total of its process' life, once for all turns since it told it last.
+    ``model`` and ``request`` are those of the turn that runs.
     """
 
     meter: Meter
     owner: str
     session: str | None
     model: str = ""
+    request: str = ""
     _total: float = field(default=0.0, init=False)
-    _turns: int = field(default=0, init=False)
+    _unpaid: list[str] = field(factory=list, init=False)  # the requests of turns that have ended
 
     def end_turn(self) -> None:
         """A turn has ended, whose cost is to be told."""
-        self._turns += 1
+        self._unpaid.append(self.request)
 
     def told(self, total: float | None) -> None:
         """The CLI has told the total."""
-        if total is None or not self._turns:  # it tells one for each line of history as well
+        if total is None or not self._unpaid:  # it tells one for each line of history as well
             return
         cost, self._total = total - self._total, total
-        turns, self._turns = self._turns, 0
+        requests, self._unpaid = tuple(self._unpaid), []
         self.meter.spent(
-            Spent(owner=self.owner, session=self.session, model=self.model, cost=cost, turns=turns)
+            Spent(
+                owner=self.owner,
+                session=self.session,
+                model=self.model,
+                cost=cost,
+                turns=len(requests),
+                requests=requests,
+            )
         )

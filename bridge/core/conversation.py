@@ -252,7 +252,9 @@ class Turn:
     ``ends``: nobody will go on with the conversation, unless it is a session's. ``end_user`` is an
     id of the client's own for the person who asks, which the model's side is told.
     ``owner`` names the key that the request came with, ``session`` the owner's conversation that
-    the turn belongs to, if it has a name.
+    the turn belongs to, if it has a name. ``request`` tells the request from all others, for
+    whoever counts what it cost; it is no part of what is asked, so turns that differ in it alone
+    are equal.
     """
 
     messages: tuple[Message, ...]
@@ -267,3 +269,4 @@ class Turn:
     end_user: str | None = None
     owner: str = ""
     session: str | None = None
+    request: str = field(default="", eq=False)

@@ -133,6 +133,12 @@ class SessionNotFound(NotFound):
     default_code = "session_not_found"
 
 
+class RequestNotFound(NotFound):
+    """None of the caller's last requests has that id."""
+
+    default_code = "request_not_found"
+
+
 class SessionDeleted(NotFound):
     """The session was deleted while a request was on it, or waited for it."""
 

@@ -6,6 +6,7 @@ to whoever runs the turns (:class:`Runner`) and can be lost at any time.
 
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from typing import Protocol
 
@@ -188,10 +189,14 @@ class SessionManager:
         return self._seen(self._entries.existing(key))
 
     def stats(self, owner: str) -> dict[str, int]:
-        """Counts of the owner's sessions: active, expired since the start, messages, bytes."""
-        sessions = [entry.session for entry in self._entries.of(owner)]
+        """Counts of the owner's sessions: all and by state, expired since the start, messages,
+        bytes."""
+        entries = self._entries.of(owner)
+        sessions = [entry.session for entry in entries]
+        states = Counter(self._entries.state(entry) for entry in entries)
         return {
             "active_sessions": len(sessions),
+            **{f"{state}_sessions": states[state] for state in State},
             "expired_sessions": self._entries.expired[owner],
             "total_messages": sum(len(session.messages) for session in sessions),
             "total_bytes": sum(session.size for session in sessions),

@@ -10,6 +10,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
+from bridge.claude.meter import Spent
 from bridge.core.errors import BridgeError
 from bridge.settings import Settings
 from bridge.web import endpoints, sessions
@@ -22,6 +23,7 @@ from bridge.web.keys import (
     KEYRING,
     LEDGER,
     PATIENCE,
+    REQUEST_LOG,
     SESSIONS,
     SETTINGS,
     STARTED_AT,
@@ -29,6 +31,7 @@ from bridge.web.keys import (
 )
 from bridge.web.ledger import Ledger
 from bridge.web.middlewares import ALL, add_headers
+from bridge.web.requests import RequestLog
 from bridge.web.runtime import backend, embeddings, session_manager, steady_clock
 from bridge.web.stream import Patience
 
@@ -61,6 +64,7 @@ def build_app(
     now = clock or steady_clock()
     app[STARTED_AT] = int(time.time())
     app[LEDGER] = Ledger(clock=now)
+    app[REQUEST_LOG] = RequestLog(clock=now)
     app[TOLD] = set()
     endpoints.register(app)
     aiohttp_jinja2.setup(app, loader=jinja2.FileSystemLoader(templates_folder()), autoescape=True)
@@ -68,10 +72,14 @@ def build_app(
     app.on_shutdown.append(_end_turns)
     started_from = os.environ if environ is None else environ
 
+    def _pay(spent: Spent) -> None:
+        app[LEDGER].pay(spent)
+        app[REQUEST_LOG].pay(spent)
+
     async def _backend(app: web.Application) -> AsyncIterator[None]:
         async with backend(settings, started_from, demo_keep=demo_keep) as behind:
             app[ENGINE] = behind.engine
-            behind.engine.meter.spent = app[LEDGER].pay
+            behind.engine.meter.spent = _pay
             if behind.demo is not None:
                 app[DEMO] = behind.demo
             yield

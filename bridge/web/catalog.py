@@ -15,6 +15,7 @@ from bridge.core.errors import ModelNotFound, NotLoggedIn
 from bridge.dialects.policy import invalid
 from bridge.web.errors import json_response
 from bridge.web.keys import ENGINE, SETTINGS, STARTED_AT
+from bridge.web.query import limit_of
 
 MAX_PAGE = 1_000
 """Most models of a page, as in Anthropic's API."""
@@ -65,9 +66,7 @@ def _page(ids: Sequence[str], query: Mapping[str, str]) -> slice:
 
     Raises :class:`InvalidRequest`.
     """
-    limit = query.get("limit", str(MAX_PAGE))
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MAX_PAGE):
-        raise invalid(f"'limit' must be 1 to {MAX_PAGE}, but it is {limit[:20]!r}.", "limit")
+    limit = limit_of(query, default=MAX_PAGE, most=MAX_PAGE)
     places = {}
     for name in ("after_id", "before_id"):
         if name in query:
@@ -78,9 +77,9 @@ def _page(ids: Sequence[str], query: Mapping[str, str]) -> slice:
         raise invalid("'after_id' and 'before_id' exclude each other: send one.", "before_id")
     if "before_id" in places:
         end = places["before_id"]
-        return slice(max(0, end - int(limit)), end)
+        return slice(max(0, end - limit), end)
     start = places.get("after_id", -1) + 1
-    return slice(start, min(len(ids), start + int(limit)))
+    return slice(start, min(len(ids), start + limit))
 
 
 def _model(request: web.Request, offer: Offer) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from bridge.web import (
 from bridge.web.assets import static_file, static_files
 from bridge.web.body import invited_later
 from bridge.web.endpoint import Endpoint, Handler
-from bridge.web.keys import ENDPOINTS, OPEN_ROUTES, OPENAPI, PAGES
+from bridge.web.keys import ENDPOINTS, OPEN_ROUTES, OPENAPI, PAGES, TEMPLATES
 from bridge.web.openapi import document
 
 
@@ -158,6 +158,27 @@ def table() -> tuple[Endpoint, ...]:
         ),
         Endpoint(
             method=hdrs.METH_GET,
+            path="/v1/usage/series",
+            summary="What your key has used over time, by minute, hour or day",
+            handler=account.usage_series,
+            operation=operations.USAGE_SERIES,
+        ),
+        Endpoint(
+            method=hdrs.METH_GET,
+            path="/v1/requests",
+            summary="The last requests of your key",
+            handler=account.list_requests,
+            operation=operations.LIST_REQUESTS,
+        ),
+        Endpoint(
+            method=hdrs.METH_GET,
+            path="/v1/requests/{id}",
+            summary="One of them",
+            handler=account.get_request,
+            operation=operations.GET_REQUEST,
+        ),
+        Endpoint(
+            method=hdrs.METH_GET,
             path="/health",
             summary="Whether the server is up, what answers, and whether it is logged in",
             handler=catalog.health,
@@ -194,9 +215,12 @@ def register(app: web.Application) -> None:
     """Put the table, and the static files, into the application's router."""
     open_routes: set[web.AbstractRoute] = set()
 
-    def add(method: str, path: str, handler: Handler, *, is_open: bool) -> None:
+    templates: dict[web.AbstractRoute, str] = {}
+
+    def add(method: str, path: str, handler: Handler, *, is_open: bool, template: str = "") -> None:
         for each in (method, hdrs.METH_HEAD) if method == hdrs.METH_GET else (method,):
             route = app.router.add_route(each, path, handler, expect_handler=invited_later)
+            templates[route] = template or path
             if is_open:
                 open_routes.add(route)
 
@@ -205,7 +229,13 @@ def register(app: web.Application) -> None:
     app[PAGES] = {}
     for endpoint in endpoints:
         for path in endpoint.paths:
-            add(endpoint.method, path, endpoint.handler, is_open=endpoint.open)
+            add(
+                endpoint.method,
+                path,
+                endpoint.handler,
+                is_open=endpoint.open,
+                template=endpoint.path,
+            )
     for name in static_files():
         add(hdrs.METH_GET, f"/static/{name}", static_file, is_open=True)
-    app[OPEN_ROUTES] = frozenset(open_routes)
+    app[OPEN_ROUTES], app[TEMPLATES] = frozenset(open_routes), templates

@@ -10,48 +10,36 @@ from attrs import define, field
 from bridge.claude.meter import Spent
 from bridge.core.conversation import Turn
 from bridge.core.events import (
+    BlockKind,
+    BlockStarted,
     Event,
+    TextDelta,
+    ThinkingDelta,
     TurnFailed,
     TurnFinished,
     TurnStarted,
     Usage,
     UsageReported,
 )
+from bridge.web.errors import rfc3339
+from bridge.web.series import Series, beginning
+from bridge.web.tally import Ended, Tally, rendered
 
 MAX_SESSIONS = 1_000
 """Of how many sessions of a key the figures are kept; the least recently used go first."""
 
+MAX_MODELS = 32
+"""How many models of a key are told apart: a client may name any id that looks like Claude's, and
+what stands in for the model's side may answer to all of them."""
 
-@define
-class Tally:
-    """Figures of some turns.
+MAX_NAME = 200
+"""Most characters of a model's name."""
 
-    ``failed`` ended with an error, ``cancelled`` when the client left. ``usage`` counts what is
-    known of those too. ``cost`` is in US dollars, as Claude Code tells it; it does not tell that of
-    ``requests - priced`` of them: failed, cancelled or cut off ones, and those still to be told.
-    """
+OTHERS = "other"
+"""The name of all models beyond those."""
 
-    requests: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    usage: Usage = field(factory=Usage)
-    cost: float = 0.0
-    priced: int = 0
-
-    def render(self) -> dict[str, Any]:
-        """As ``GET /v1/usage`` shows it; ``input_tokens`` are those that no cache was used for."""
-        usage = self.usage
-        return {
-            "requests": self.requests,
-            "failed": self.failed,
-            "cancelled": self.cancelled,
-            "input_tokens": usage.input_tokens,
-            "cache_read_tokens": usage.cache_read_tokens,
-            "cache_write_tokens": usage.cache_write_tokens,
-            "output_tokens": usage.output_tokens,
-            "cost_usd": round(self.cost, 6),
-            "priced_requests": self.priced,
-        }
+UNKNOWN = "unknown"
+"""Under what name a turn goes, over time, that ended before a model began to answer."""
 
 
 @define
@@ -62,6 +50,7 @@ class _Account:
     by_model: dict[str, Tally] = field(factory=dict)
     by_session: OrderedDict[str, Tally] = field(factory=OrderedDict)
     by_day: dict[str, Tally] = field(factory=dict)
+    series: Series = field(factory=Series)
 
     def use(self, session: str) -> None:
         """Tell the session's figures apart from now on, until it is forgotten."""
@@ -70,10 +59,15 @@ class _Account:
         if len(self.by_session) > MAX_SESSIONS:
             self.by_session.popitem(last=False)
 
-    def tallies(self, day: str, model: str, session: str | None) -> list[Tally]:
+    def tallies(self, now: float, model: str, session: str | None) -> list[Tally]:
+        day = dt.datetime.fromtimestamp(now, dt.UTC).date().isoformat()
         found = [self.total, self.by_day.setdefault(day, Tally())]
         if model:
+            model = model[:MAX_NAME]
+            if model not in self.by_model and len(self.by_model) >= MAX_MODELS:
+                model = OTHERS
             found.append(self.by_model.setdefault(model, Tally()))
+        found += self.series.tallies(now, model or UNKNOWN)
         if session is not None and session in self.by_session:  # else it was deleted meanwhile
             found.append(self.by_session[session])
         return found
@@ -90,28 +84,47 @@ class Ledger:
     def __attrs_post_init__(self) -> None:
         self.since = self.clock()
 
-    async def recorded(self, turn: Turn, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
-        """The same events; what the turn used is recorded when it ends, however it does."""
-        model, usage, failed, ended = "", Usage(), False, False
+    async def recorded(
+        self,
+        turn: Turn,
+        events: AsyncGenerator[Event],
+        *,
+        arrived: float,
+        ended: Callable[[Ended], None],
+    ) -> AsyncGenerator[Event]:
+        """The same events; what the turn used is recorded when it ends, however it does.
+
+        Its request ``arrived`` then, by this clock; ``ended`` is called with what was recorded.
+        """
+        model, usage, failed, over = "", Usage(), False, False
+        first: float | None = None
         if turn.session is not None:
             self._account(turn.owner).use(turn.session)
         try:
             async for event in events:
                 match event:
+                    case TextDelta() | ThinkingDelta() | BlockStarted(kind=BlockKind.TOOL_CALL):
+                        if first is None:
+                            first = self.clock()
                     case TurnStarted():
                         model, usage = event.model, event.usage
                     case UsageReported():
                         usage = event.usage
                     case TurnFinished() | TurnFailed():
-                        ended, failed = True, isinstance(event, TurnFailed)
+                        over, failed = True, isinstance(event, TurnFailed)
                 yield event
         finally:
             await events.aclose()
+            known = Ended(
+                model=model,
+                usage=usage,
+                failed=failed,
+                cancelled=not over,
+                first_token=None if first is None else first - arrived,
+            )
             for tally in self._tallies(turn.owner, model, turn.session):
-                tally.requests += 1
-                tally.failed += failed
-                tally.cancelled += not ended
-                tally.usage += usage
+                tally.add(known)
+            ended(known)
 
     def pay(self, spent: Spent) -> None:
         """Claude Code has told what turns cost."""
@@ -132,19 +145,24 @@ class Ledger:
         account = self._account(owner)
         return {
             "total": account.total.render(),
-            "by_model": _rendered(account.by_model),
-            "by_session": _rendered(account.by_session),
+            "by_model": rendered(account.by_model),
+            "by_session": rendered(account.by_session),
             "by_key": {owner: account.total.render()},
-            "by_day": _rendered(account.by_day),
+            "by_day": rendered(account.by_day),
+        }
+
+    def render_series(self, owner: str, step: int) -> dict[str, Any]:
+        """What a key has used in each bucket of ``step`` seconds, one of :data:`STEPS`."""
+        now = self.clock()
+        return {
+            "step": step,
+            "since": rfc3339(max(beginning(step, now), self.since)),
+            "until": rfc3339(now),
+            "data": self._account(owner).series.render(step, now),
         }
 
     def _tallies(self, owner: str, model: str, session: str | None) -> list[Tally]:
-        day = dt.datetime.fromtimestamp(self.clock(), dt.UTC).date().isoformat()
-        return self._account(owner).tallies(day, model, session)
+        return self._account(owner).tallies(self.clock(), model, session)
 
     def _account(self, owner: str) -> _Account:
         return self._accounts.setdefault(owner, _Account())
-
-
-def _rendered(tallies: dict[str, Tally]) -> dict[str, Any]:
-    return {name: tally.render() for name, tally in tallies.items()}

@@ -8,8 +8,11 @@ from bridge.core import errors
 from bridge.core.conversation import LEAST_BUDGET
 from bridge.dialects.anthropic_messages import VERSIONS
 from bridge.dialects.notes import ID_LIMITS
+from bridge.web.account import DEFAULT_LIMIT, DEFAULT_STEP
 from bridge.web.catalog import MAX_PAGE
 from bridge.web.endpoint import Operation, Parameter
+from bridge.web.requests import MAX_REQUESTS
+from bridge.web.series import STEPS
 
 ANSWERS = "Answers"
 SESSIONS = "Sessions"
@@ -302,6 +305,53 @@ USAGE = Operation(
     description="By model, session and day; and the windows of the plan, where the model's side "
     "has told of them.",
     answer="UsageReport",
+)
+
+USAGE_SERIES = Operation(
+    group=SERVER,
+    description="From memory: the last 3 hours by the minute, the last 7 days by the hour, the "
+    "last 90 days by the day, as far back as the server's start. A cost counts when it is told.",
+    parameters=(
+        Parameter(
+            name="step",
+            place="query",
+            description=f"The length of a bucket in seconds; {DEFAULT_STEP} without it.",
+            schema={"type": "integer", "enum": list(STEPS)},
+        ),
+    ),
+    answer="UsageSeries",
+)
+
+LIST_REQUESTS = Operation(
+    group=SERVER,
+    description=f"The last {MAX_REQUESTS} that have ended, from memory; never a word of what was "
+    "said. What needs no key is not listed, nor is a `GET` with the header `X-Bridge-Refresh: 1`, "
+    "by which a page that asks again and again says so.",
+    parameters=(
+        Parameter(
+            name="limit",
+            place="query",
+            description=f"The most that are given; {DEFAULT_LIMIT} without it.",
+            schema={"type": "integer", "minimum": 1, "maximum": MAX_REQUESTS},
+        ),
+    ),
+    answer="RequestList",
+)
+
+GET_REQUEST = Operation(
+    group=SERVER,
+    description="The last that had this id, if a client gave it to several.",
+    parameters=(
+        Parameter(
+            name="id",
+            place="path",
+            description="Its `x-request-id`.",
+            schema={"type": "string", "minLength": 1},
+            example="req_hello",
+        ),
+    ),
+    answer="Request",
+    errors=(errors.RequestNotFound,),
 )
 
 HEALTH = Operation(group=SERVER, answer="Health")

@@ -81,7 +81,11 @@ _OURS: dict[str, Schema] = {
         "Your sessions in numbers, and the server's processes.",
         session_stats=record(
             "Of your own.",
-            active_sessions=COUNT,
+            active_sessions=COUNT | {"description": "All that there are."},
+            live_sessions=COUNT | {"description": "Those of them that a process holds."},
+            busy_sessions=COUNT | {"description": "Those with a turn that runs."},
+            waiting_sessions=COUNT | {"description": "Those that wait for the results of calls."},
+            parked_sessions=COUNT | {"description": "Those of which only the history is there."},
             expired_sessions=COUNT | {"description": "Since the server started."},
             total_messages=COUNT,
             total_bytes=_BYTES,
@@ -189,6 +193,71 @@ _OURS: dict[str, Schema] = {
         output_tokens=COUNT,
         cost_usd=_NUMBER | {"description": "As Claude Code tells it, in US dollars."},
         priced_requests=COUNT | {"description": "Of how many turns it tells that."},
+        first_token_ms=record(
+            "How long it took from the arrival of a request until the first of the answer or of "
+            "the reasoning came, in milliseconds.",
+            count=COUNT | {"description": "Of how many turns."},
+            mean=nullable(_NUMBER),
+            longest=nullable(_NUMBER),
+        ),
+    ),
+    "UsageSeries": record(
+        "What your key has used over time.",
+        object={"const": "usage.series"},
+        step=COUNT | {"description": "The length of a bucket in seconds."},
+        since=_TIME | {"description": "How far back it goes."},
+        until=_TIME | {"description": "Now."},
+        data={
+            "type": "array",
+            "description": "The buckets in which something happened, the oldest first.",
+            "items": record(
+                "A minute, an hour or a day, of UTC.",
+                start=_TIME,
+                by_model=_TALLIES
+                | {
+                    "description": "`unknown`: turns that ended before a model had begun to "
+                    "answer. `other`: models beyond the first 32 of a key."
+                },
+            ),
+        },
+    ),
+    "Request": record(
+        "A request that has ended.",
+        id=TEXT | {"description": "Its `x-request-id`."},
+        time=_TIME | {"description": "When it arrived."},
+        method=TEXT,
+        route=TEXT
+        | {
+            "description": "The path as this document has it; of one that is not in it the path "
+            "itself, its first 200 characters."
+        },
+        status=COUNT | {"description": "Of the answer; 499 if the client left before its end."},
+        duration_ms=_NUMBER,
+        stream={"type": "boolean"},
+        model=nullable(TEXT) | {"description": "The one that answered."},
+        session=nullable(TEXT) | {"description": "The session that it named; not a deleted one."},
+        input_tokens=COUNT | {"description": "All of the prompt, cached ones included."},
+        cached_tokens=COUNT | {"description": "Those that were read from the prompt cache."},
+        output_tokens=COUNT,
+        first_token_ms=nullable(_NUMBER)
+        | {
+            "description": "From its arrival to the first of the answer or of the reasoning, in "
+            "milliseconds."
+        },
+        error=nullable(TEXT) | {"description": "The code of the error that it ended with."},
+        cost_usd=nullable(_NUMBER)
+        | {"description": "As Claude Code tells it, in US dollars; null until it does."},
+        cost_of=nullable(COUNT)
+        | {
+            "description": "How many requests that is for: the last of a loop of calls has the "
+            "cost of all, and the others have none."
+        },
+    ),
+    "RequestList": record(
+        "The last requests of your key, the one that arrived last first.",
+        object={"const": "list"},
+        data={"type": "array", "items": ref("Request")},
+        total=COUNT | {"description": "How many there are, whatever the limit."},
     ),
     "Quota": record(
         "A window of the plan, as the model's side told it last.",

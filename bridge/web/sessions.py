@@ -20,7 +20,7 @@ from bridge.sessions.merging import Outcome
 from bridge.sessions.session import SessionKey, check_id
 from bridge.web.body import read_json_body
 from bridge.web.errors import json_response, rfc3339
-from bridge.web.keys import ENGINE, LEDGER, PRINCIPAL, SESSIONS, SETTINGS
+from bridge.web.keys import ENGINE, LEDGER, PRINCIPAL, REQUEST_LOG, SESSIONS, SETTINGS
 
 SWEEP_SECONDS = 60.0
 """How often expired sessions, and processes that have waited for too long, are looked for."""
@@ -119,15 +119,22 @@ async def fork_session(request: web.Request) -> web.Response:
 async def delete_session(request: web.Request) -> web.Response:
     """``DELETE /v1/sessions/{id}``"""
     key = _key(request)
-    await request.app[SESSIONS].delete(key)
-    request.app[LEDGER].forget(key.owner, key.id)
+    try:
+        await request.app[SESSIONS].delete(key)
+    finally:  # also of one that has expired, or that a store could not delete
+        request.app[LEDGER].forget(key.owner, key.id)
+        request.app[REQUEST_LOG].forget(key.owner, key.id)
     return json_response({"message": f"Session {key.id} deleted successfully"})
 
 
 async def delete_sessions(request: web.Request) -> web.Response:
     """``DELETE /v1/sessions``"""
-    deleted = await request.app[SESSIONS].delete_all(request[PRINCIPAL].id)
-    request.app[LEDGER].forget_all(request[PRINCIPAL].id)
+    owner = request[PRINCIPAL].id
+    try:
+        deleted = await request.app[SESSIONS].delete_all(owner)
+    finally:
+        request.app[LEDGER].forget_all(owner)
+        request.app[REQUEST_LOG].forget_all(owner)
     sessions = "1 session" if deleted == 1 else f"{deleted} sessions"
     return json_response({"message": f"{sessions} deleted successfully", "deleted": deleted})
 

@@ -39,6 +39,7 @@ from bridge.web.errors import json_response
 from bridge.web.keys import (
     DELIVERED,
     ENGINE,
+    ENTRY,
     LEDGER,
     NOTES,
     PATIENCE,
@@ -81,8 +82,16 @@ async def _answer(request: web.Request, dialect: Dialect) -> web.StreamResponse:
     headers: dict[str, str] = {}
     _tell(request, headers, asked)
     request[NOTES]["stream"] = asked.stream
-    recorded = request.app[LEDGER].recorded
-    each = [recorded(turn, _events(request, turn, asked, headers)) for turn in turns]
+    ledger, entry = request.app[LEDGER], request[ENTRY]
+    each = [
+        ledger.recorded(
+            turn,
+            _events(request, turn, asked, headers),
+            arrived=entry.time,
+            ended=entry.add,
+        )
+        for turn in turns
+    ]
     events = merged(each, where=dialect.turns)
     async with contextlib.aclosing(events):
         if asked.stream:
@@ -101,6 +110,8 @@ async def decoded(request: web.Request, decode: Decode) -> Decoded:
     for turn in asked.turns:
         if turn.session is not None:
             check_id(turn.session, "session_id")
+            request[ENTRY].owner = request[PRINCIPAL].id
+            request[ENTRY].session = turn.session
     return asked
 
 
@@ -111,7 +122,7 @@ def of_caller(request: web.Request, turn: Turn) -> Turn:
         in_header = Reasoning(thought=budget_in_header(budget))
         if turn.reasoning.effort is None and turn.reasoning.thought is None:
             turn = evolve(turn, reasoning=in_header)
-    return evolve(turn, owner=request[PRINCIPAL].id)
+    return evolve(turn, owner=request[PRINCIPAL].id, request=request[ENTRY].ref)
 
 
 def _tell(

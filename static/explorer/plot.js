@@ -7,17 +7,21 @@
 import { fill, h, setText, svg } from "./dom.js";
 
 const HEIGHT = 180;
-const LEFT = 52; // room for the figures at the side
+const LEFT = 64; // room for the figures at the side
 const BOTTOM = 22;
 const TOP = 8;
 const LEAST_BAR = 2;
+const MARK_WIDTH = 76; // that a time below takes
+const MINUTE = 60_000;
+const DAY = 86_400_000;
+const ROUND = [5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10_080, 20_160, 43_200].map((one) => one * MINUTE);
 
 const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
 const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const whole = new Intl.DateTimeFormat(undefined, { weekday: "short", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
 
 /** When a bucket began, as its figures are headed. */
-export const bucketName = (start, step) => (step >= 86_400_000 ? day : whole).format(start);
+export const bucketName = (start, step) => (step >= DAY ? day : whole).format(start);
 
 /** The class of the colour of the n-th series. */
 export const colour = (at) => `series-${Math.min(at, 5) + 1}`;
@@ -69,12 +73,19 @@ export function plotPlace(name) {
       svg("line", { class: "level", x1: LEFT, x2: width, y1: y(value), y2: y(value) }),
       svg("text", { class: "mark-y", x: LEFT - 8, y: y(value) + 4 }, plot.format(value)),
     ]);
-    const often = Math.max(1, Math.ceil(plot.starts.length / Math.max(2, Math.floor(inner() / 84))));
-    const marks = plot.starts
-      .map((start, index) => [start, index])
-      .filter(([, index]) => index % often === 0 && x(index) < width - 30)
-      .map(([start, index]) => svg("text", { class: "mark-x", x: x(index), y: HEIGHT - 6 }, (plot.span > 86_400_000 ? day : hour).format(start)));
-    return [levels, marks];
+    return [levels, marks()];
+  }
+
+  /** Times below, at round ones of the reader's clock, as many as there is room for. */
+  function marks() {
+    const span = plot.step * plot.starts.length;
+    const each = ROUND.find((round) => span / round <= inner() / MARK_WIDTH) ?? span;
+    const name = each >= DAY ? day : hour;
+    return plot.starts.map((start, index) => {
+      const local = start - new Date(start).getTimezoneOffset() * MINUTE;
+      if (local % each || x(index) > width - MARK_WIDTH * 0.8) return null;
+      return svg("text", { class: "mark-x", x: x(index), y: HEIGHT - 6 }, name.format(start));
+    });
   }
 
   function bars(y) {

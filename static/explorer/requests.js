@@ -42,8 +42,7 @@ function row(one) {
     h("td", null, one.model ?? "–"),
     some(one.first_token_ms, duration),
     some(one.duration_ms, duration),
-    some(turn ? one.input_tokens : null, number),
-    some(turn ? one.cached_tokens : null, number),
+    h("td", { class: "figure" }, turn ? number(one.input_tokens) : "–", turn && one.cached_tokens > 0 && h("small", null, ` ${number(one.cached_tokens)} cached`)),
     some(turn ? one.output_tokens : null, number),
     h("td", { class: "figure", title: one.cost_of > 1 ? `of ${one.cost_of} requests together` : null }, dollars(one.cost_usd), one.cost_of > 1 && h("small", null, ` for ${one.cost_of}`)),
     h("td", null, one.session ? h("a", { class: "session-link", href: link("sessions", one.session) }, one.session) : "–"),
@@ -61,7 +60,7 @@ function tell() {
   if (now === drawn) return; // what stays the same does not flicker, nor lose what is selected
   drawn = now;
   const empty = requests.length ? "No request fits this filter." : "No requests yet: send one from the chat, or from any client.";
-  fill($("requests-rows"), wanted.length ? wanted.map(row) : h("tr", null, h("td", { colspan: "12", class: "plain" }, empty)));
+  fill($("requests-rows"), wanted.length ? wanted.map(row) : h("tr", null, h("td", { colspan: "11", class: "plain" }, empty)));
 }
 
 async function refresh() {

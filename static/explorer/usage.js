@@ -70,7 +70,7 @@ function tellSeries({ data, until }) {
   if (!$("usage-plots").children.length) fill($("usage-plots"), places.map((place) => place.element));
   PLOTS.forEach((kind, at) => {
     const series = names.map(({ name, models }) => ({ name, values: rows.map((row) => figure(kind, row, models)) }));
-    places[at].tell({ title: kind.title, kind: kind.kind, format: kind.format, starts: from, step: step * 1000, span: step * 1000 * from.length, series });
+    places[at].tell({ title: kind.title, kind: kind.kind, format: kind.format, starts: from, step: step * 1000, series });
   });
   const lines = from
     .map((start, at) => [start, rows[at]])
@@ -111,7 +111,7 @@ function table(element, heads, rows, empty) {
 }
 
 function tellSums({ since, by_model: models, by_session: sessions, total }) {
-  setText($("usage-since"), `That was on ${date(since)}.`);
+  setText($("usage-since"), `, on ${date(since)}.`);
   const rows = Object.entries(models).map(([name, one]) => [name, ...figures(one)]);
   table($("usage-models"), ["Model", ...FIGURES], rows.length ? [...rows, ["All", ...figures(total)]] : [], "No model has answered yet.");
   const named = Object.entries(sessions).reverse().slice(0, 200);

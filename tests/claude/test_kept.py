@@ -63,8 +63,10 @@ def test_what_a_turn_needs_ends_with_the_last_answer() -> None:
         system=HELD.system,
         owner="ada",
         model="gpt-4o",
+        request="7",
     )
-    assert Held.before(turn, "sonnet") == HELD
+    assert Held.before(turn, "sonnet") == HELD, "which request it is has no part in it"
+    assert turn == evolve(turn, request="8")
     first = Turn(messages=(user("hi"),), owner="ada")
     assert Held.before(first, None).messages == ()
 

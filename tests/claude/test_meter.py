@@ -10,16 +10,19 @@ def test_a_total_is_split_into_what_turns_cost() -> None:
     bill = Bill(Meter(heard.append), "o", "s")
     bill.model = "m"
     bill.told(0.0)  # for a line of history
+    bill.request = "1"
     bill.end_turn()
+    bill.request = "2"  # which may begin before the cost of the first is told
     bill.told(0.25)
     bill.told(0.25)
     bill.end_turn()  # it calls a function,
+    bill.request = "3"
     bill.end_turn()  # and goes on with the result
     bill.told(None)
     bill.told(1.0)
     assert heard == [
-        Spent(owner="o", session="s", model="m", cost=0.25, turns=1),
-        Spent(owner="o", session="s", model="m", cost=0.75, turns=2),
+        Spent(owner="o", session="s", model="m", cost=0.25, turns=1, requests=("1",)),
+        Spent(owner="o", session="s", model="m", cost=0.75, turns=2, requests=("2", "3")),
     ]
 
 

@@ -23,6 +23,7 @@ TREE: dict[type[BridgeError], tuple[int, Kind, str | None]] = {
     errors.NotFound: (404, Kind.NOT_FOUND, None),
     errors.ModelNotFound: (404, Kind.NOT_FOUND, "model_not_found"),
     errors.SessionNotFound: (404, Kind.NOT_FOUND, "session_not_found"),
+    errors.RequestNotFound: (404, Kind.NOT_FOUND, "request_not_found"),
     errors.SessionDeleted: (404, Kind.NOT_FOUND, "session_deleted"),
     errors.RateLimited: (429, Kind.RATE_LIMIT, "rate_limit_exceeded"),
     errors.Internal: (500, Kind.INTERNAL, "internal_error"),

@@ -48,6 +48,7 @@ ERRORS: dict[type[BridgeError], tuple[str, str | None]] = {
     errors.NotFound: ("invalid_request_error", None),
     errors.ModelNotFound: ("invalid_request_error", "model_not_found"),
     errors.SessionNotFound: ("invalid_request_error", "session_not_found"),
+    errors.RequestNotFound: ("invalid_request_error", "request_not_found"),
     errors.SessionDeleted: ("invalid_request_error", "session_deleted"),
     errors.RateLimited: ("rate_limit_error", "rate_limit_exceeded"),
     errors.Internal: ("api_error", "internal_error"),

@@ -374,6 +374,7 @@ FAULTS: dict[type[BridgeError], tuple[str, int, str]] = {
     errors.NotFound: ("not_found_error", 404, "NotFoundError"),
     errors.ModelNotFound: ("not_found_error", 404, "NotFoundError"),
     errors.SessionNotFound: ("not_found_error", 404, "NotFoundError"),
+    errors.RequestNotFound: ("not_found_error", 404, "NotFoundError"),
     errors.SessionDeleted: ("not_found_error", 404, "NotFoundError"),
     errors.RateLimited: ("rate_limit_error", 429, "RateLimitError"),
     errors.Internal: ("api_error", 500, "InternalServerError"),

@@ -395,6 +395,12 @@ async def test_a_session_waits_while_its_calls_have_no_results() -> None:
     assert b.manager.get(key()).state is State.WAITING
     b.runner.held.add(("ann", "s"))
     assert b.manager.get(key()).state is State.WAITING, "whoever holds it"
+    stats = b.manager.stats("ann")
+    assert (stats["active_sessions"], stats["waiting_sessions"], stats["live_sessions"]) == (
+        1,
+        1,
+        0,
+    )
     gate = b.block()
     running = b.start(result("c1"))
     await settle()

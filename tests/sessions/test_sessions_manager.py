@@ -328,14 +328,24 @@ async def test_the_counts_are_those_of_the_owner() -> None:
     await b.ask("one", named="a")
     await b.ask("one", named="b")
     await b.ask("one", owner="bob")
+    b.runner.held |= {("ann", "a"), ("bob", "s")}
+    gate = b.block()
+    running = b.start("one", named="c")
+    await settle()
     size = sum(seen.session.size for seen in b.manager.list("ann"))
     assert b.manager.stats("ann") == {
-        "active_sessions": 2,
+        "active_sessions": 3,
+        "live_sessions": 1,
+        "busy_sessions": 1,
+        "waiting_sessions": 0,
+        "parked_sessions": 1,
         "expired_sessions": 0,
         "total_messages": 4,
         "total_bytes": size,
     }
     assert b.manager.stats("nobody")["active_sessions"] == 0
+    gate.set()
+    await running
 
 
 # -- time ----------------------------------------------------------------------------------------

@@ -211,6 +211,10 @@ async def test_forwarded(forwarding: tuple[Running, Upstream]) -> None:
     ((headers, body),) = upstream.asked
     assert headers["Authorization"] == f"Bearer {OWN_KEY}"
     assert KEY not in json.dumps([headers, body]), "the client's key goes nowhere"
+    async with server.http.get(f"{server.url}/v1/requests", headers={"x-api-key": KEY}) as response:
+        entry = (await response.json())["data"][0]
+    assert (entry["route"], entry["model"]) == ("/v1/embeddings", "theirs")
+    assert (entry["input_tokens"], entry["output_tokens"], entry["cost_usd"]) == (9, 0, None)
     assert body == {
         "model": "any",
         "input": ["a", "bb"],

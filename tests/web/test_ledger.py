@@ -9,15 +9,21 @@ from bridge.claude.meter import Spent
 from bridge.core.conversation import Message, Role, Text, Turn
 from bridge.core.errors import UpstreamFault
 from bridge.core.events import (
+    BlockKind,
+    BlockStarted,
     Event,
     FinishReason,
+    TextDelta,
+    ThinkingDelta,
     TurnFailed,
     TurnFinished,
     TurnStarted,
     Usage,
     UsageReported,
 )
-from bridge.web.ledger import MAX_SESSIONS, Ledger
+from bridge.web.ledger import MAX_MODELS, MAX_NAME, MAX_SESSIONS, OTHERS, UNKNOWN, Ledger
+from bridge.web.series import STEPS
+from bridge.web.tally import Ended
 
 DAY = 86_400.0
 NOON = 1_790_000_000 // DAY * DAY + DAY / 2
@@ -53,25 +59,35 @@ WHOLE = (STARTED, USED, FINISHED)
 
 async def record(
     ledger: Ledger,
-    *events: Event,
+    *events: Event | float,
     owner: str = "o",
     session: str | None = None,
     read: int = 99,
     then: Callable[[], None] = lambda: None,
-) -> None:
-    """A turn with these events, of which the client reads so many; and what happens after them."""
+) -> Ended:
+    """A turn with these events, of which the client reads so many; and what happens after them.
+
+    A number among them is a time that passes, in seconds.
+    """
+    heard: list[Ended] = []
 
     async def given() -> AsyncGenerator[Event]:
         for event in events:
-            yield event
+            if isinstance(event, float):
+                assert isinstance(ledger.clock, Clock)
+                ledger.clock.now += event
+            else:
+                yield event
         then()
 
     turn = Turn(messages=(SAID,), owner=owner, session=session)
-    recorded = ledger.recorded(turn, given())
+    recorded = ledger.recorded(turn, given(), arrived=ledger.clock(), ended=heard.append)
     async for _ in recorded:
         if (read := read - 1) == 0:
             break
     await recorded.aclose()
+    (ended,) = heard
+    return ended
 
 
 def spent(cost: float, **fields: Any) -> Spent:
@@ -95,6 +111,7 @@ async def test_a_turn_is_counted_under_all_that_it_belongs_to(ledger: Ledger) ->
         "output_tokens": 22,
         "cost_usd": 0.1,
         "priced_requests": 1,
+        "first_token_ms": {"count": 0, "mean": None, "longest": None},
     }
     assert found["by_model"] == {"m": found["total"]}
     assert found["by_key"] == {"o": found["total"]}
@@ -188,3 +205,131 @@ async def test_a_cost_may_be_told_before_the_turn_is_over(ledger: Ledger) -> Non
     await record(ledger, *WHOLE, session="s", then=lambda: ledger.pay(spent(0.1, session="s")))
     told = ledger.render("o")["by_session"]["s"]
     assert (told["requests"], told["priced_requests"], told["cost_usd"]) == (1, 1, 0.1)
+
+
+# -- the first token -------------------------------------------------------------------------------
+
+THINKS = BlockStarted(index=0, kind=BlockKind.THINKING)
+CALLS = BlockStarted(index=0, kind=BlockKind.TOOL_CALL, call_id="c", name="f")
+FIRST: dict[str, tuple[tuple[Event | float, ...], float | None]] = {
+    "words": (
+        (STARTED, 0.5, TextDelta(index=0, text="a"), 1.0, TextDelta(index=0, text="b")),
+        0.75,
+    ),
+    "reasoning": ((STARTED, 0.5, THINKS, 0.5, ThinkingDelta(index=0, text="hm"), USED), 1.25),
+    "a call": ((STARTED, 0.125, CALLS, 1.0, USED, FINISHED), 0.375),
+    "nothing": ((STARTED, 0.5, THINKS, USED, FINISHED), None),
+    "no model": ((TurnFailed(error=UpstreamFault("x")),), None),
+}
+
+
+@pytest.mark.parametrize("kind", FIRST)
+async def test_how_long_the_first_token_took(ledger: Ledger, kind: str) -> None:
+    events, seconds = FIRST[kind]
+    ended = await record(ledger, 0.25, *events)
+    assert ended.first_token == seconds
+    told = ledger.render("o")["total"]["first_token_ms"]
+    each = None if seconds is None else seconds * 1000
+    assert told == {"count": int(seconds is not None), "mean": each, "longest": each}
+
+
+async def test_first_tokens_are_told_by_their_mean_and_the_longest(ledger: Ledger) -> None:
+    for seconds in (0.5, 2.0, 1.0):
+        await record(ledger, STARTED, seconds, TextDelta(index=0, text="a"), session="s")
+    await record(ledger, STARTED)
+    told = {"count": 3, "mean": 1166.7, "longest": 2000.0}
+    found = ledger.render("o")
+    assert found["total"]["first_token_ms"] == found["by_model"]["m"]["first_token_ms"] == told
+    assert found["by_session"]["s"]["first_token_ms"] == told
+
+
+# -- over time -------------------------------------------------------------------------------------
+
+
+def starts(ledger: Ledger, step: int, owner: str = "o") -> list[str]:
+    return [bucket["start"] for bucket in ledger.render_series(owner, step)["data"]]
+
+
+async def test_figures_over_time(ledger: Ledger, clock: Clock) -> None:
+    clock.now += 61.5
+    ended = await record(ledger, STARTED, 0.5, TextDelta(index=0, text="a"), USED, FINISHED)
+    assert ended.usage.output_tokens == 11
+    clock.now += 60
+    await record(ledger, TurnFailed(error=UpstreamFault("x")))
+    ledger.pay(spent(0.25))
+    minutes = ledger.render_series("o", 60)
+    (first, second) = minutes.pop("data")
+    assert minutes == {
+        "step": 60,
+        "since": "2026-09-21T12:00:00.000Z",
+        "until": "2026-09-21T12:02:02.000Z",
+    }
+    assert (first["start"], second["start"]) == (
+        *("2026-09-21T12:01:00.000Z", "2026-09-21T12:02:00.000Z"),
+    )
+    assert first["by_model"] == {
+        "m": {
+            "requests": 1,
+            "failed": 0,
+            "cancelled": 0,
+            "input_tokens": 5,
+            "cache_read_tokens": 7,
+            "cache_write_tokens": 3,
+            "output_tokens": 11,
+            "cost_usd": 0.0,
+            "priced_requests": 0,
+            "first_token_ms": {"count": 1, "mean": 500.0, "longest": 500.0},
+        }
+    }
+    assert set(second["by_model"]) == {UNKNOWN, "m"}
+    failed, paid = second["by_model"][UNKNOWN], second["by_model"]["m"]
+    assert (failed["requests"], failed["failed"]) == (1, 1)
+    assert (paid["requests"], paid["cost_usd"], paid["priced_requests"]) == (0, 0.25, 1)
+    for step in (3_600, 86_400):
+        (bucket,) = ledger.render_series("o", step)["data"]
+        assert bucket["by_model"]["m"] == ledger.render("o")["by_model"]["m"]
+    assert starts(ledger, 3_600) == ["2026-09-21T12:00:00.000Z"]
+    assert starts(ledger, 86_400) == ["2026-09-21T00:00:00.000Z"]
+    assert UNKNOWN not in ledger.render("o")["by_model"]
+    assert starts(ledger, 60, "another") == []
+
+
+@pytest.mark.parametrize(("step", "kept"), STEPS.items())
+async def test_what_is_long_past_is_not_told(
+    ledger: Ledger, clock: Clock, step: int, kept: int
+) -> None:
+    await record(ledger, *WHOLE)
+    clock.now += (kept - 1) * step
+    await record(ledger, *WHOLE)
+    assert len(starts(ledger, step)) == 2
+    begins = ledger.render_series("o", step)["since"]
+    assert begins == max("2026-09-21T12:00:00.000Z", starts(ledger, step)[0])
+    clock.now += step
+    assert len(starts(ledger, step)) == 1, "also if nothing has happened since"
+    assert ledger.render_series("o", step)["since"] > begins
+    assert ledger.render("o")["total"]["requests"] == 2
+
+
+async def test_no_more_than_that_is_kept(ledger: Ledger, clock: Clock) -> None:
+    for _ in range(200):
+        await record(ledger, *WHOLE)
+        clock.now += DAY + 3_660
+    buckets = ledger._account("o").series._buckets
+    assert {step: len(kept) <= STEPS[step] for step, kept in buckets.items()} == dict.fromkeys(
+        STEPS, True
+    )
+    assert len(buckets[60]) == 1
+    assert len(buckets[86_400]) > 80
+
+
+async def test_a_client_can_not_make_it_grow_by_naming_models(ledger: Ledger) -> None:
+    names = [f"claude-{number}" for number in range(MAX_MODELS + 10)]
+    for name in ["claude-" + "x" * 10_000, *names, names[0]]:
+        await record(ledger, TurnStarted(model=name, message_id="x"), USED, FINISHED)
+        ledger.pay(spent(0.5, model=name))
+    (bucket,) = ledger.render_series("o", 60)["data"]
+    for by_model in (ledger.render("o")["by_model"], bucket["by_model"]):
+        assert len(by_model) == MAX_MODELS + 1
+        assert max(map(len, by_model)) == MAX_NAME
+        assert (by_model["claude-0"]["requests"], by_model[OTHERS]["requests"]) == (2, 11)
+        assert by_model[OTHERS]["cost_usd"] == 5.5

@@ -222,7 +222,8 @@ def test_an_example_meets_its_schema(name: str) -> None:
 
 async def test_every_endpoint_answers_its_example_as_the_document_says(server: Running) -> None:
     """In the order of the table, which reads a session before it deletes it."""
-    assert (await server.ask("Hello", session_id="ada")).status == 200
+    named = {"X-Request-Id": "req_hello"}
+    assert (await server.ask("Hello", session_id="ada", headers=named)).status == 200
     for name, endpoint in ENDPOINTS.items():
         told, path = endpoint.operation, endpoint.path
         for parameter in told.parameters:

@@ -130,6 +130,7 @@ async def test_a_session_is_busy_while_its_turn_runs(mine: Running) -> None:
         assert (found["state"], found["message_count"]) == ("busy", 0)
         stats = (await mine.rest("GET", "/stats")).data
         assert stats["processes"]["running"]["count"] == 1
+        assert stats["session_stats"]["busy_sessions"] == 1
         response.close()
     await until(lambda: mine.sessions.list("local") == [])
 
@@ -142,6 +143,8 @@ async def test_stats(mine: Running) -> None:
     counts = stats["session_stats"]
     assert (counts["active_sessions"], counts["total_messages"]) == (1, 2)
     assert counts["expired_sessions"] == before
+    states = {name: counts[f"{name}_sessions"] for name in ("live", "busy", "waiting", "parked")}
+    assert states == {"live": 1, "busy": 0, "waiting": 0, "parked": 0}
     assert stats["cleanup_interval_minutes"] == 1
     assert stats["default_ttl_hours"] == TTL / 3600
     assert set(stats["processes"]) == {"ready", "running", "idle", "waiting"}

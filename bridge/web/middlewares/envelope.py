@@ -12,12 +12,29 @@ from aiohttp.typedefs import Handler
 from bridge.core import errors
 from bridge.web.dialects import is_anthropic
 from bridge.web.errors import error_response
-from bridge.web.keys import ARRIVED, DELIVERED, NOTES, PRINCIPAL, REQUEST_ID
+from bridge.web.keys import (
+    ARRIVED,
+    DELIVERED,
+    ENTRY,
+    NOTES,
+    OPEN_ROUTES,
+    PRINCIPAL,
+    REQUEST_ID,
+    REQUEST_LOG,
+    TEMPLATES,
+)
+from bridge.web.requests import MAX_TEXT
 
 access = structlog.get_logger("bridge.access")
 log = logging.getLogger(__name__)
 
 _SAFE_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
+
+REFRESH = "X-Bridge-Refresh"
+"""With ``1`` in it: a page asks again what it shows. That is no use of the server's that a person
+would look for, so it is not listed, and told to the log only if it goes wrong."""
+
+_SESSION_PATH = re.compile(r"((?:/api)?/v1/sessions/).+", re.DOTALL)
 
 CLIENT_GONE = 499
 """The status that the log shows when the client left before the answer was whole (nginx's)."""
@@ -43,6 +60,7 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
     request[ARRIVED] = arrived
     request[REQUEST_ID] = request_id(request.headers.get("X-Request-Id"))
     request[NOTES] = {}
+    request[ENTRY] = request.app[REQUEST_LOG].begin(request[REQUEST_ID], request.method)
     status = CLIENT_GONE
     try:
         response = await _answer(request, handler)
@@ -52,16 +70,43 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
         if status == CLIENT_GONE and request.get(DELIVERED):
             status = 200  # many clients close as soon as they have seen the last frame
         principal = request.get(PRINCIPAL)
-        access.info(
+        ms = round((time.monotonic() - arrived) * 1000, 1)
+        _list(request, status, ms)
+        tell = access.debug if _is_refresh(request) and status < 400 else access.info
+        tell(
             "request",
             method=request.method,
             path=request.path,
             status=status,
-            ms=round((time.monotonic() - arrived) * 1000, 1),
+            ms=ms,
             key=principal.id if principal else None,
             request_id=request[REQUEST_ID],
             **request[NOTES],
         )
+
+
+def _list(request: web.Request, status: int, ms: float) -> None:
+    """Put a request that has ended among the last ones of its key, if it is anybody's."""
+    principal, notes, entry = request.get(PRINCIPAL), request[NOTES], request[ENTRY]
+    entry.status, entry.duration_ms = status, ms
+    entry.stream, entry.error = notes.get("stream", False), notes.get("error", "")[:MAX_TEXT]
+    route = request.match_info.route
+    entry.route = request.app[TEMPLATES].get(route) or _unknown_route(request)
+    is_listed = not (_is_refresh(request) or route in request.app[OPEN_ROUTES])
+    request.app[REQUEST_LOG].end(entry, principal.id if principal and is_listed else None)
+
+
+def _is_refresh(request: web.Request) -> bool:
+    """Whether a page asks again; what is no mere look at something can't pass for that."""
+    is_look = request.method in {hdrs.METH_GET, hdrs.METH_HEAD}
+    return is_look and request.headers.get(REFRESH) == "1"
+
+
+def _unknown_route(request: web.Request) -> str:
+    """The path of a request that is in no table; the name of a session is not part of it."""
+    if match := _SESSION_PATH.match(request.path):
+        return f"{match[1]}…"
+    return request.rel_url.raw_path[:MAX_TEXT]
 
 
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:

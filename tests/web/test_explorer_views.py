@@ -1,0 +1,204 @@
+"""The explorer's sessions, usage and requests in a real browser."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from browser import Tab, needs_chromium, tab_of
+from playwright.async_api import Browser, Locator, expect
+from serving import Running, new_id, running, said
+
+from bridge.dialects.frames import dumps
+
+pytestmark = needs_chromium
+
+HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script> {{ 7*7 }} \u202e'
+TOOL = {
+    "type": "function",
+    "function": {"name": "look", "parameters": {"type": "object", "properties": {}}},
+}
+
+
+@pytest.fixture
+async def tab(browser: Browser) -> AsyncIterator[Tab]:
+    async with tab_of(browser) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def used(shared_server: Running) -> Running:
+    """A server that has something to tell."""
+    await shared_server.ask("[[words 5]]", session_id="ada")
+    await shared_server.ask("[[words 5]]", session_id="bob", model="haiku")
+    await shared_server.ask("[[fail 529]]")
+    return shared_server
+
+
+def about(tab: Tab, name: str) -> Locator:
+    """A figure of the session that is open."""
+    return tab.page.locator("#session-facts div").filter(has_text=name).locator("dd")
+
+
+async def test_a_session_is_found_read_forked_and_deleted(used: Running, tab: Tab) -> None:
+    page = tab.page
+    await page.goto(f"{used.url}/#/sessions")
+    await page.get_by_role("searchbox", name="Filter").fill("ad live")
+    await expect(page.locator(".session")).to_have_count(1)
+    assert page.url == f"{used.url}/#/sessions?q=ad+live"
+    await page.locator(".session").click()
+    await expect(page.get_by_role("heading", name="ada")).to_be_focused()
+    await expect(page.locator("#session-messages > li")).to_have_count(2)
+    await expect(page.locator("#session-messages")).to_contain_text("word1 word2 word3 word4 word5")
+    await expect(about(tab, "Messages")).to_have_text("2")
+    await expect(page.get_by_role("link", name="Go on with it")).to_have_attribute(
+        "href", "#/chat?session=ada"
+    )
+
+    await page.get_by_role("button", name="Fork").click()
+    await expect(page.locator("#session-title")).to_contain_text("session-")
+    fork = await page.locator("#session-title").inner_text()
+    assert len(await used.messages(fork)) == 2
+
+    await page.get_by_role("button", name="Delete", exact=True).click()
+    asked = page.get_by_role("dialog", name="Delete this session?")
+    await asked.get_by_role("button", name="Cancel").click()
+    assert len(await used.messages(fork)) == 2
+    await page.get_by_role("button", name="Delete", exact=True).click()
+    await asked.get_by_role("button", name="Delete it").click()
+    await expect(page.get_by_text("Choose a session to read it.")).to_be_visible()
+    assert (await used.rest("GET", f"/{fork}")).status == 404
+    assert tab.complaints == []
+
+
+async def test_the_list_follows_and_tells_what_is_there_no_more(used: Running, tab: Tab) -> None:
+    id_ = new_id()
+    await used.ask("[[words 5]]", session_id=id_)
+    await tab.page.clock.install()
+    await tab.page.goto(f"{used.url}/#/sessions/{id_}", wait_until="networkidle")
+    await expect(tab.page.locator("#session-messages > li")).to_have_count(2)
+    await used.ask("[[say and more]]", session_id=id_)
+    await tab.page.clock.run_for(6_000)
+    await expect(tab.page.locator("#session-messages > li")).to_have_count(4)
+    await used.rest("DELETE", f"/{id_}")
+    await tab.page.clock.run_for(6_000)
+    await expect(tab.page.get_by_text("There is no session of this name any more")).to_be_visible()
+
+
+async def test_deleting_all_asks_first(browser: Browser) -> None:
+    async with running() as server, tab_of(browser) as tab:
+        for name in ("one", "two"):
+            await server.ask("[[words 5]]", session_id=name)
+        await tab.page.goto(f"{server.url}/#/sessions")
+        await expect(tab.page.locator(".session")).to_have_count(2)
+        await tab.page.get_by_role("button", name="Delete all").click()
+        asked = tab.page.get_by_role("dialog", name="Delete all sessions?")
+        await expect(asked).to_contain_text("2 sessions")
+        await asked.get_by_role("button", name="Delete all").click()
+        await expect(tab.page.get_by_text("No sessions yet")).to_be_visible()
+        assert (await server.rest("GET", "")).data["total"] == 0
+        assert tab.complaints == []
+
+
+async def test_words_of_a_session_stay_words(used: Running, tab: Tab) -> None:
+    name = f"{HOSTILE[:200]}"
+    call = f"[[call look {dumps({'x': HOSTILE}).decode()}]]"
+    first = await used.ask(f"{HOSTILE} {call}", session_id=name, tools=[TOOL])
+    assert first.finish_reason == "tool_calls"
+    result = {
+        "role": "tool",
+        "tool_call_id": first.message["tool_calls"][0]["id"],
+        "content": f"{HOSTILE} {'x' * 1_000_000} end",
+    }
+    assert (await used.ask([result], session_id=name, tools=[TOOL])).status == 200
+    page = tab.page
+    await page.goto(f"{used.url}/#/sessions")
+    await page.locator(".session").filter(has_text="onerror").click()
+    await expect(page.locator("#session-title")).to_have_text(name)
+    messages = page.locator("#session-messages > li")
+    await expect(messages).to_have_count(4)
+    await expect(messages.nth(1)).to_contain_text("onerror")
+    await expect(messages.nth(2)).not_to_contain_text("end")
+    await messages.nth(2).get_by_role("button", name="Show all").click()
+    await expect(messages.nth(2)).to_contain_text("end")
+    for view in ("usage", "requests"):
+        await page.goto(f"{used.url}/#/{view}")
+        links = page.locator(f"#view-{view} .session-link")
+        await expect(links.filter(has_text="onerror").first).to_be_visible()
+    assert await page.locator("main img[src=x], main script").count() == 0
+    assert (await page.title()).startswith("Requests")
+    assert tab.asked_only(used.url)
+    assert tab.complaints == []
+
+
+async def test_usage_is_plotted_told_and_in_a_table(used: Running, tab: Tab) -> None:
+    page = tab.page
+    await page.goto(f"{used.url}/#/usage")
+    await expect(page.get_by_role("listitem").filter(has_text="claude-haiku")).to_be_visible()
+    plots = page.locator(".plot")
+    await expect(plots).to_have_count(4)
+    for number, title in enumerate(("Requests", "Tokens", "Cost", "Time to first token")):
+        await expect(plots.nth(number)).to_contain_text(title)
+        await expect(plots.nth(number).locator("[class*=-of-plot]").first).to_be_attached()
+    canvas = plots.first.get_by_role("img")
+    await canvas.focus()
+    await page.keyboard.press("End")
+    await expect(plots.first.get_by_role("status")).to_contain_text("claude-sonnet-4-5")
+    await expect(plots.first.locator(".tip")).to_contain_text("In all")
+    await page.keyboard.press("Escape")
+    await expect(plots.first.locator(".tip")).to_be_hidden()
+    box = await canvas.bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 20)
+    await expect(plots.first.locator(".tip")).to_contain_text("claude-haiku")
+
+    await page.get_by_text("The figures as a table").click()
+    rows = page.locator("#usage-table tbody tr")
+    await expect(rows.filter(has_text="claude-haiku")).to_have_count(1)
+    sums = page.locator("#usage-models tbody tr")
+    await expect(sums.last).to_contain_text("All")
+    total = (await used.http.get(f"{used.url}/v1/usage")).json()
+    await expect(sums.last.locator("td").first).to_have_text(
+        str((await total)["total"]["requests"])
+    )
+    await expect(page.locator("#usage-sessions").get_by_role("link", name="ada")).to_be_visible()
+
+    await page.get_by_text("Week").click()
+    await expect(page).to_have_url(f"{used.url}/#/usage?span=week")
+    await expect(plots.first.locator("rect[class*=series-1]")).to_have_count(1)
+    assert tab.complaints == []
+
+
+async def test_the_last_requests_are_listed(used: Running, tab: Tab) -> None:
+    page = tab.page
+    await used.ask("[[words 5]]", session_id="ada", headers={"X-Request-Id": "the-one-i-look-for"})
+    await page.goto(f"{used.url}/#/requests")
+    rows = page.locator("#requests-rows tr")
+    mine = rows.filter(has_text="the-one-i-look-for")
+    await expect(mine).to_contain_text("/v1/chat/completions")
+    await expect(mine).to_contain_text("claude-sonnet-4-5")
+    await expect(mine.get_by_role("link", name="ada")).to_have_attribute("href", "#/sessions/ada")
+    await page.get_by_label("Only faults").check()
+    await expect(rows.filter(has_text="503 overloaded").first).to_be_visible()
+    await expect(mine).to_have_count(0)
+    await page.get_by_label("Only faults").uncheck()
+    await page.get_by_role("searchbox", name="Filter").fill("look-for 200")
+    await expect(rows).to_have_count(1)
+    await page.reload()
+    await expect(page.get_by_role("searchbox", name="Filter")).to_have_value("look-for 200")
+    await expect(rows).to_have_count(1)
+    await page.get_by_role("searchbox", name="Filter").fill("nothing like it")
+    await expect(page.get_by_text("No request fits this filter.")).to_be_visible()
+    assert tab.complaints == []
+
+
+async def test_what_the_page_asks_by_itself_is_not_among_the_requests(
+    used: Running, browser: Browser
+) -> None:
+    async with running() as server, tab_of(browser) as tab:
+        for view in ("overview", "sessions", "usage", "requests"):
+            await tab.page.goto(f"{server.url}/#/{view}", wait_until="networkidle")
+        async with server.http.get(f"{server.url}/v1/requests") as response:
+            assert (await response.json())["data"] == []
+        await server.ask(said("hello"))
+        async with server.http.get(f"{server.url}/v1/requests") as response:
+            routes = [one["route"] for one in (await response.json())["data"]]
+        assert routes == ["/v1/chat/completions", "/v1/requests"]
