@@ -7,7 +7,7 @@ import { h } from "./dom.js";
 export function problem(error) {
   const facts =
     error instanceof ApiError
-      ? [`HTTP ${error.status}`, error.code ?? error.type, error.param && `param ${error.param}`, error.requestId].filter(Boolean)
+      ? [error.status && `HTTP ${error.status}`, error.code ?? error.type, error.param && `param ${error.param}`, error.requestId].filter(Boolean)
       : [];
   return h(
     "div",
