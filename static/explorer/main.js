@@ -53,6 +53,7 @@ async function change(name, byHand) {
     return false;
   }
   if (shown !== mine) return false;
+  root.classList.remove("elsewhere");
   for (const section of document.querySelectorAll(".view")) section.hidden = section.id !== `view-${name}`;
   if (byHand) {
     scrollTo(0, 0);
