@@ -1,6 +1,6 @@
 // One operation: what it is, its parameters and body as they can be changed, sending, and stopping.
 
-import { $, announce, confirmed, fill, h, setText } from "./dom.js";
+import { announce, confirmed, fill, h, setText } from "./dom.js";
 import { Mistake, member, parse, withMember } from "./try-json.js";
 import { faultOf, headersOf, pathOf } from "./try-operations.js";
 import { responsePlace } from "./try-response.js";
@@ -138,7 +138,9 @@ export function panelOf(operation, { chosen, sent }) {
       if (root) streams.checked = member(root, "stream")?.value.text === "true";
     }
     setText(line, `${location.origin}${pathOf(operation, values())}`);
-    program.tell(first ? "There is a program as soon as the parameters are right." : { operation, values: values(), body: body(), origin: location.origin });
+    if (first) program.tell("There is a program as soon as the parameters are right.");
+    else if (mistake) program.tell("There is a program as soon as the body is JSON.");
+    else program.tell({ operation, values: values(), body: body(), origin: location.origin });
     return first ?? (mistake && { input: text, words: mistake.message, at: mistake.at });
   }
 

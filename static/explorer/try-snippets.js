@@ -3,7 +3,6 @@
 import { key } from "./api.js";
 import { copyButton, fill, h, setText } from "./dom.js";
 import { curl, node, python } from "./snippets.js";
-import { Mistake } from "./try-json.js";
 import { coloured } from "./try-response.js";
 
 const PLACEHOLDER = "YOUR_KEY";
@@ -97,7 +96,8 @@ export function programs(operation, chosen) {
     try {
       text = why === null ? write(shownKey()) : "";
     } catch (error) {
-      why = error instanceof Mistake ? "There is a program as soon as the body is JSON." : `The body is ${error.message}.`;
+      if (!(error instanceof RangeError)) throw error;
+      why = "There is no program of this body: it is nested too deeply.";
     }
     const { pattern, hint: needed, what } = LANGUAGES[language];
     fill(code, coloured(pieces(text, pattern)));

@@ -20,64 +20,66 @@ const known = Object.fromEntries(
 );
 view.append(...Object.values(known));
 
-let operations = null;
-let seen = null; // the operation, and whether it was chosen
+let loading = null; // the operations, or that they are asked for
+let seen = null; // which operation the URL says, and whether it says one
 let last = FIRST;
 let language = languages[0];
-let visible = false;
 
-export async function show(route) {
-  visible = true;
-  if (languages.includes(route.values.get("lang"))) language = route.values.get("lang");
-  if (operations === null && !(await load())) return;
-  if (!visible) return;
-  tell(here());
+export async function show({ argument, values }) {
+  const before = seen;
+  seen = { id: argument || last, chosen: argument !== "" };
+  if (languages.includes(values.get("lang"))) language = values.get("lang");
+  view.classList.toggle("has-one", seen.chosen);
+  const mine = seen;
+  const operations = await loaded();
+  if (seen !== mine || operations === null) return;
+  tell(operations.get(seen.id));
+  if (before === null) bringIntoList(links.get(seen.id));
+  else if (seen.chosen && (before.id !== seen.id || !before.chosen)) arrive($("try-operation") ?? $("try-title"));
+  else if (before.chosen && !seen.chosen) arrive(links.get(before.id) ?? $("try-title"));
   offer();
 }
 
 export function hide() {
-  visible = false; // a request that was sent goes on, and its answer is here later
-  seen = null;
+  seen = null; // a request that was sent goes on, and its answer is here later
 }
 
-async function load() {
+async function loaded() {
   if (!place.firstChild) fill(place, nothing("Loading …"));
   try {
-    operations = operationsOf(await get("/openapi.json", { refresh: true }));
-    return true;
+    return await (loading ??= get("/openapi.json", { refresh: true }).then(operationsOf));
   } catch (error) {
+    loading = null;
     fill(place, problem(error));
-    return false;
+    return null;
   }
 }
 
 server.addEventListener("back", () => {
-  if (visible && operations === null) show(here());
+  if (seen && loading === null) show(here());
 });
 
-function tell({ argument }) {
-  const id = argument || last;
-  const before = seen;
-  seen = { id, chosen: argument !== "" };
-  view.classList.toggle("has-one", seen.chosen);
-  for (const [one, link] of links) {
-    if (one === id) link.setAttribute("aria-current", "page");
+function tell(operation) {
+  for (const [id, link] of links) {
+    if (id === seen.id) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (!operations.has(id)) {
-    fill(place, nothing("There is no request called ", h("code", null, id), " here."));
+  if (!operation) {
+    fill(place, nothing("There is no request called ", h("code", null, seen.id), " here."));
     return;
   }
-  last = id;
-  note("try", argument, { lang: language === languages[0] ? "" : language });
-  if (!panels.has(id)) panels.set(id, panelOf(operations.get(id), { chosen: choose, sent: offer }));
-  const panel = panels.get(id);
+  last = seen.id;
+  note("try", seen.chosen ? seen.id : "", { lang: language === languages[0] ? "" : language });
+  if (!panels.has(operation)) panels.set(operation, panelOf(operation, { chosen: choose, sent: offer }));
+  const panel = panels.get(operation);
   panel.choose(language);
   panel.tell();
   if (place.firstChild !== panel.element) fill(place, panel.element);
-  if (before === null) bringIntoList(links.get(id));
-  else if (seen.chosen && (before.id !== id || !before.chosen)) arrive(panel.heading);
-  else if (before.chosen && !seen.chosen) arrive(links.get(before.id) ?? $("try-title"));
+
+  function choose(name) {
+    language = name;
+    tell(operation);
+  }
 }
 
 // Where somebody is who followed a link within the view.
@@ -87,13 +89,9 @@ function arrive(element) {
 }
 
 function bringIntoList(link) {
+  if (!link) return;
   const [within, its] = [list.getBoundingClientRect(), link.getBoundingClientRect()];
   if (its.bottom > within.bottom || its.top < within.top) list.scrollTop += its.top - within.top - within.height / 2;
-}
-
-function choose(name) {
-  language = name;
-  tell(here());
 }
 
 // What there is to put into parameters. Whoever may not know it gets nothing, and is told when they send.
