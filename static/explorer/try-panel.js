@@ -1,6 +1,7 @@
 // One operation: what it is, its parameters and body as they can be changed, sending, and stopping.
 
 import { announce, confirmed, fill, h, setText } from "./dom.js";
+import { counted } from "./format.js";
 import { Mistake, member, parse, withMember } from "./try-json.js";
 import { faultOf, headersOf, pathOf } from "./try-operations.js";
 import { responsePlace } from "./try-response.js";
@@ -137,6 +138,8 @@ export function panelOf(operation, { chosen, sent }) {
       streams.disabled = root?.kind !== "object";
       if (root) streams.checked = member(root, "stream")?.value.text === "true";
     }
+    const count = headersOf(operation, values()).length;
+    setText(headersTitle, count ? `Headers: ${counted(count, "is", "are")} sent` : "Headers that may be sent");
     setText(line, `${location.origin}${pathOf(operation, values())}`);
     if (first) program.tell("There is a program as soon as the parameters are right.");
     else if (mistake) program.tell("There is a program as soon as the body is JSON.");
@@ -154,6 +157,7 @@ export function panelOf(operation, { chosen, sent }) {
     if (running) return;
     const wrong = changed();
     if (wrong) {
+      if (headers && headers.contains(wrong.input)) headers.open = true;
       wrong.input.focus();
       if (wrong.at !== undefined) text.setSelectionRange(wrong.at, Math.min(wrong.at + 1, body().length));
       announce(`Not sent. ${wrong.words}`);
@@ -191,12 +195,18 @@ export function panelOf(operation, { chosen, sent }) {
 
   // -- put together --------------------------------------------------------------------------------
 
+  const places = (...names) => [...inputs.values()].filter(({ parameter }) => names.includes(parameter.place)).map((one) => one.element);
+  const fieldset = (elements, legend) =>
+    elements.length > 0 && h("fieldset", { class: "parameters" }, h("legend", { class: legend === "Headers" && "visually-hidden" }, legend), elements);
+  const ofHeaders = fieldset(places("header"), "Headers");
+  const headersTitle = h("summary");
+  const headers = ofHeaders && h("details", { class: "more" }, headersTitle, ofHeaders);
   const heading = h("h2", { id: "try-operation", tabindex: -1 }, h("span", { class: "method" }, operation.method), " ", h("span", { class: "path" }, operation.path));
   const keyNeeded = document.documentElement.dataset.keyNeeded === "yes";
   const form = h(
     "form",
     { class: "request", novalidate: true, onsubmit: submitted, onkeydown: hurried, "aria-label": "Request" },
-    inputs.size > 0 && h("fieldset", { class: "parameters" }, h("legend", null, "Parameters"), [...inputs.values()].map((one) => one.element)),
+    fieldset(places("path", "query"), "Parameters"),
     operation.body && [
       h(
         "div",
@@ -209,6 +219,7 @@ export function panelOf(operation, { chosen, sent }) {
       bodyFault,
       operation.body.fields.length > 0 && fields(),
     ],
+    headers,
     h(
       "div",
       { class: "sending" },
@@ -222,7 +233,7 @@ export function panelOf(operation, { chosen, sent }) {
   function fields() {
     return h(
       "details",
-      { class: "body-fields" },
+      { class: "more body-fields" },
       h("summary", null, "The body’s fields"),
       h(
         "dl",

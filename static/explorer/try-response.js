@@ -159,13 +159,14 @@ function fault(response, text) {
 
 async function streamed({ operation, response, rest, sized, since }) {
   const encoder = new TextEncoder();
-  const words = h("div", { class: "joined" });
-  const list = h("ol", { class: "events", role: "region", "aria-labelledby": "try-events-name", tabindex: 0 });
+  const words = h("div", { class: "joined", role: "region", "aria-labelledby": "try-text-name", tabindex: 0 });
+  const list = h("ol");
+  const scrolled = h("div", { class: "events", role: "region", "aria-labelledby": "try-events-name", tabindex: 0 }, list);
   const count = h("span", { class: "hint" });
   const more = h("p", { class: "cut", hidden: true }, `More than ${bytes(MOST_SHOWN)} have come: further events are counted, and not shown.`);
   rest.append(
-    h("figure", { class: "snippet" }, h("figcaption", null, h("span", null, "Text")), words),
-    h("figure", { class: "snippet" }, h("figcaption", null, h("span", { id: "try-events-name" }, "Events"), count), list, more),
+    h("figure", { class: "snippet" }, h("figcaption", null, h("span", { id: "try-text-name" }, "Text")), words),
+    h("figure", { class: "snippet" }, h("figcaption", null, h("span", { id: "try-events-name" }, "Events"), count), scrolled, more),
   );
   const texts = new Map();
 
@@ -187,9 +188,9 @@ async function streamed({ operation, response, rest, sized, since }) {
     sized(size);
     setText(count, String(number));
     if (size <= MOST_SHOWN) {
-      const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < STICKS;
+      const atEnd = scrolled.scrollHeight - scrolled.scrollTop - scrolled.clientHeight < STICKS;
       list.append(h("li", null, h("span", null, `+${duration(since())}`), h("code", null, raw)));
-      if (atEnd) list.scrollTop = list.scrollHeight;
+      if (atEnd) scrolled.scrollTop = scrolled.scrollHeight;
     } else {
       more.hidden = false;
     }

@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from attrs import define, field, frozen
+from axe_playwright_python.base import AXE_FILE_PATH
 from browser import Tab, needs_chromium, tab_of
 from playwright.async_api import Browser, Locator, Page, expect
 from serving import Running, new_id, running
@@ -343,6 +344,9 @@ async def test_a_stream_comes_event_by_event_and_is_stopped(server: Running, tri
     await tried.write(asking("[[words 5]] [[stream-error 2]]", stream=True))
     assert await tried.send() == "200 OK"
     await expect(tried.response.get_by_role("alert")).to_be_visible()
+    await tried.page.evaluate(AXE_FILE_PATH.read_text())
+    found = await tried.page.evaluate("axe.run({resultTypes: ['violations']})")
+    assert found["violations"] == []
 
 
 def asking(words: str, **fields: Any) -> dict[str, Any]:
@@ -392,6 +396,16 @@ async def test_what_is_typed_stays_and_the_url_says_what_is_seen(
     await tried.page.get_by_role("link", name="/v1/sessions/stats").click()
     await expect(tried.panel.locator("#try-program")).to_contain_text("from openai import")
     assert tried.page.url == f"{server.url}/#/try/session_stats?lang=python"
+    await tried.page.get_by_role("link", name="POST /v1/chat/completions").click()
+    await tried.panel.get_by_text("Headers that may be sent").click()
+    name = tried.panel.get_by_role("combobox", name="X-Session-Id")
+    await name.fill("\u00e9\u20ac")
+    await tried.panel.get_by_text("Headers: 1 is sent").click()
+    await tried.panel.get_by_role("button", name="Send").click()
+    await expect(name).to_be_focused()
+    await expect(name).to_have_accessible_description(re.compile("A header can't carry this"))
+    await expect(tried.response).to_be_hidden()
+    await tried.page.go_back()
     await tried.page.go_back()
     body = tried.panel.get_by_role("textbox", name="Body")
     await expect(body).to_have_value(json.dumps({"session_id": HOSTILE}))
