@@ -63,9 +63,10 @@ async function change(name, byHand) {
 }
 
 async function show(byHand) {
-  const route = here();
-  const name = route.view in VIEWS ? route.view : "overview";
-  if (shown?.name === name || (await change(name, byHand))) await shown.view.show(route);
+  const { view } = here();
+  const name = view in VIEWS ? view : "overview";
+  // What it is to show may be another when it has come.
+  if (shown?.name === name || (await change(name, byHand))) await shown.view.show(here());
 }
 
 routes.addEventListener("change", () => show(true));

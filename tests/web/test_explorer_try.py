@@ -591,6 +591,8 @@ def check_arrived(
     assert {**sent, **asked} == {n: v for n, v in values.items() if n != "id"}, where
     assert all(headers[name.lower()] == value for name, value in sent.items()), where
     assert KEY in (headers.get("x-api-key"), headers.get("authorization", "")[len("Bearer ") :])
+    if body and "top_k" in body and where[0] != "curl":  # the packages' own is of an API without it
+        assert headers["anthropic-version"] == "2023-06-01", where
     if where[1] == "embeddings" and document:
         document.pop("encoding_format", None)
         body = {name: value for name, value in body.items() if name != "encoding_format"}
