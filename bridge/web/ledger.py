@@ -93,13 +93,13 @@ class Ledger:
     async def recorded(self, turn: Turn, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
         """The same events; what the turn used is recorded when it ends, however it does."""
         model, usage, failed, ended = "", Usage(), False, False
-        if turn.session is not None:
-            self._account(turn.owner).use(turn.session)
         try:
             async for event in events:
                 match event:
                     case TurnStarted():
                         model, usage = event.model, event.usage
+                        if turn.session is not None:  # it exists: nothing was refused
+                            self._account(turn.owner).use(turn.session)
                     case UsageReported():
                         usage = event.usage
                     case TurnFinished() | TurnFailed():
