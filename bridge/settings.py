@@ -453,7 +453,7 @@ class Settings:
         parse=_seconds(0, 3600),
         metavar="SECONDS",
         help="Longest wait before one such retry; if the model's side asks for more, the client "
-        "gets the error with its retry-after instead.",
+        "gets the error instead.",
     )
     auth_method: AuthMethod | None = _knob(
         None,

@@ -16,9 +16,11 @@ _PARAMS = {
     "output_config": "reasoning_effort",
     "adaptive thinking": "thinking",
 }
+_PASSING = {408, 409, 425}  # the request may be well; another time it would be answered
 
-UNTOLD_WAIT = 30
-"""Seconds to wait before trying again where the model's side names none."""
+UNTOLD_WAIT = 60
+"""Seconds to wait before trying again where Claude Code tells of none: it tells of no wait beyond a
+minute."""
 
 LOGIN_ADVICE = (
     "Claude Code is not logged in on the server. Log in there with `claude auth login` (`claude "
@@ -61,11 +63,17 @@ def upstream_error(
                 f"{said}",
                 retry_after=retry_after or UNTOLD_WAIT,
             )
-        case int() if 400 <= status < 500:
+        case 529:
+            return errors.Unavailable(
+                f"The model's side is overloaded ({status}). Try again later.{said}",
+                retry_after=retry_after or UNTOLD_WAIT,
+            )
+        case int() if 400 <= status < 500 and status not in _PASSING:
             return _refused(words or f"The model's side answered {status}.")
         case int():
-            return errors.Unavailable(
-                f"The model's side is overloaded or in trouble ({status}). Try again later.{said}",
+            return errors.UpstreamFault(
+                f"The model's side is in trouble ({status}). Try again later.{said}",
+                code="upstream_unavailable",
                 retry_after=retry_after or UNTOLD_WAIT,
             )
         case None:

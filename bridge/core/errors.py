@@ -93,6 +93,13 @@ class HeadTooLarge(InvalidRequest):
     default_code = "head_too_large"
 
 
+class BodyTooSlow(InvalidRequest):
+    """Nothing more of the body came for too long."""
+
+    status = 408
+    default_code = "body_timeout"
+
+
 class UnsupportedMediaType(InvalidRequest):
     """The body says that it is something other than JSON."""
 

@@ -5,8 +5,8 @@ import zlib
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from bridge.core.errors import InvalidRequest, TooLarge, UnsupportedMediaType
-from bridge.web.keys import SETTINGS
+from bridge.core.errors import BodyTooSlow, InvalidRequest, TooLarge, UnsupportedMediaType
+from bridge.web.keys import PATIENCE, SETTINGS
 
 _WINDOWS = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
 """What zlib is told of each encoding; 'deflate' is written with zlib's head and without."""
@@ -20,7 +20,8 @@ async def read_json_body(request: web.Request) -> bytes:
 
     The content type is required: a browser sends other types across origins without asking, and a
     page that anybody may open must not be able to spend the tokens of whoever looks at it.
-    Raises :class:`UnsupportedMediaType`, :class:`TooLarge` or :class:`InvalidRequest`.
+    Raises :class:`UnsupportedMediaType`, :class:`TooLarge`, :class:`BodyTooSlow` or
+    :class:`InvalidRequest`.
     """
     kind = request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (
@@ -41,12 +42,7 @@ async def read_json_body(request: web.Request) -> bytes:
     if request.content_length is not None and request.content_length > limit:
         raise _too_large(limit)
     _invite(request)
-    try:
-        body = await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise _too_large(limit) from None
-    except web.RequestPayloadError as error:
-        raise _unreadable(str(error)) from None
+    body = await _read(request, limit)
     if request.content_length is not None and len(body) < request.content_length:
         raise _unreadable(f"it ends after {len(body)} of {request.content_length} bytes")
     if encoding == "identity":
@@ -54,6 +50,29 @@ async def read_json_body(request: web.Request) -> bytes:
     if len(body) > UNPACKED_AT_ONCE:
         return await asyncio.to_thread(_unpacked, body, encoding, limit)
     return _unpacked(body, encoding, limit)
+
+
+async def _read(request: web.Request, limit: int) -> bytes:
+    """All of the body, however slowly it comes, as long as something comes."""
+    body = bytearray()
+    loop = asyncio.get_running_loop()
+    patience = request.app[PATIENCE].stall
+    try:
+        async with asyncio.timeout(patience) as deadline:
+            while piece := await request.content.readany():
+                body += piece
+                if len(body) > limit:
+                    raise _too_large(limit)
+                deadline.reschedule(loop.time() + patience)
+    except TimeoutError:
+        raise BodyTooSlow(
+            f"The body stopped after {len(body)} bytes: nothing more came for {patience:g} s. Send "
+            "the request again.",
+            param="body",
+        ) from None
+    except web.RequestPayloadError as error:
+        raise _unreadable(str(error)) from None
+    return bytes(body)
 
 
 async def invited_later(_: web.Request) -> None:

@@ -1,5 +1,6 @@
 """A connection: what of HTTP aiohttp leaves open, and errors in our shape."""
 
+import asyncio
 import logging
 import re
 import time
@@ -23,10 +24,23 @@ AT_ONCE_SECONDS = 0.2
 """A client of HTTP/1.0 that ends its side so soon after its request waits for the answer."""
 
 
+HEAD_SECONDS = 60.0
+"""How long a client may take from connecting until the head of its first request is whole."""
+
+
 class Connection(web.RequestHandler):
     """aiohttp's connection; what never reaches the application is answered in our shape too."""
 
     __slots__ = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is there, and has to say soon what it wants."""
+        super().connection_made(transport)
+        self._loop.call_later(HEAD_SECONDS, self._expect_a_request)
+
+    def _expect_a_request(self) -> None:
+        if self._request_count == 0 and self.transport is not None:
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Bytes came. What is no body ends the request that waits for one, too."""

@@ -14,7 +14,12 @@ from bridge.web.operations import GROUPS
 from bridge.web.schemas import components
 
 _OF_ANY = (errors.InvalidRequest, errors.Forbidden, errors.Internal)
-_OF_A_BODY = (errors.InvalidRequest, errors.TooLarge, errors.UnsupportedMediaType)
+_OF_A_BODY = (
+    errors.InvalidRequest,
+    errors.BodyTooSlow,
+    errors.TooLarge,
+    errors.UnsupportedMediaType,
+)
 
 _ABOUT = """\
 OpenAI's API, answered by Claude through the official Claude Agent SDK.

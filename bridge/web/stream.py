@@ -18,7 +18,7 @@ from attrs import frozen
 @frozen(kw_only=True)
 class Patience:
     """In seconds: the silence after which a stream gets a ping, and how long a client may take to
-    read what it was sent before it counts as gone."""
+    read what it was sent, or to send more of its request, before it counts as gone."""
 
     ping: float = 15.0
     stall: float = 60.0

@@ -17,6 +17,7 @@ TREE: dict[type[BridgeError], tuple[int, Kind, str | None]] = {
     errors.MethodNotAllowed: (405, Kind.INVALID_REQUEST, None),
     errors.TooLarge: (413, Kind.INVALID_REQUEST, "request_too_large"),
     errors.HeadTooLarge: (431, Kind.INVALID_REQUEST, "head_too_large"),
+    errors.BodyTooSlow: (408, Kind.INVALID_REQUEST, "body_timeout"),
     errors.UnsupportedMediaType: (415, Kind.INVALID_REQUEST, None),
     errors.Unauthenticated: (401, Kind.AUTHENTICATION, "invalid_api_key"),
     errors.Forbidden: (403, Kind.PERMISSION, None),

@@ -42,6 +42,7 @@ ERRORS: dict[type[BridgeError], tuple[str, str | None]] = {
     errors.MethodNotAllowed: ("invalid_request_error", None),
     errors.TooLarge: ("invalid_request_error", "request_too_large"),
     errors.HeadTooLarge: ("invalid_request_error", "head_too_large"),
+    errors.BodyTooSlow: ("invalid_request_error", "body_timeout"),
     errors.UnsupportedMediaType: ("invalid_request_error", None),
     errors.Unauthenticated: ("authentication_error", "invalid_api_key"),
     errors.Forbidden: ("permission_error", None),

@@ -368,6 +368,7 @@ FAULTS: dict[type[BridgeError], tuple[str, int, str]] = {
     errors.MethodNotAllowed: ("invalid_request_error", 405, "APIStatusError"),
     errors.TooLarge: ("request_too_large", 413, "APIStatusError"),
     errors.HeadTooLarge: ("invalid_request_error", 431, "APIStatusError"),
+    errors.BodyTooSlow: ("invalid_request_error", 408, "APIStatusError"),
     errors.UnsupportedMediaType: ("invalid_request_error", 415, "APIStatusError"),
     errors.Unauthenticated: ("authentication_error", 401, "AuthenticationError"),
     errors.Forbidden: ("permission_error", 403, "PermissionDeniedError"),

@@ -116,8 +116,9 @@ FAILURES: dict[str, tuple[str, int, str, str, int]] = {
     "404": ("[[fail 404]]", 404, "model_not_found", "model", 2),
     "413": ("[[fail 413]]", 413, "request_too_large", "too large", 1),
     "429": ("[[fail 429 retry-after 7]]", 429, "rate_limit_exceeded", "limits the rate", 1),
-    "500": ("[[fail 500]]", 503, "overloaded", "(500)", 1),
-    "503": ("[[fail 503]]", 503, "overloaded", "(503)", 1),
+    "408": ("[[fail 408]]", 502, "upstream_unavailable", "(408)", 1),
+    "500": ("[[fail 500]]", 502, "upstream_unavailable", "(500)", 1),
+    "503": ("[[fail 503]]", 502, "upstream_unavailable", "(503)", 1),
     "529": ("[[fail 529]]", 503, "overloaded", "(529)", 1),
     "an over-long prompt": (
         "[[fail 400 prompt is too long: 9 tokens > 5 maximum]]",

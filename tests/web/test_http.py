@@ -1,5 +1,6 @@
 """Methods, paths and bodies: what each does at every endpoint, and whose error it is if it fails."""
 
+import asyncio
 import gzip
 import json
 import re
@@ -23,7 +24,9 @@ from sockets import (
     send,
 )
 
+from bridge.web import connection
 from bridge.web.endpoints import table
+from bridge.web.stream import Patience
 
 KEY = "the-key-of-the-server"
 LIMIT = 20_000
@@ -296,6 +299,51 @@ UNINVITED: dict[str, tuple[str, Mapping[str, str], int]] = {
     "the wrong type": (MESSAGES, {"Content-Type": "text/plain"}, 415),
     "the wrong host": (CHAT, {"Host": "evil.example"}, 403),
 }
+
+
+@pytest.fixture(scope="module")
+async def hurried() -> AsyncIterator[Running]:
+    """A server that waits for a tenth of a second, not for a minute."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "HEAD_SECONDS", 0.1)
+        async with running(patience=Patience(stall=0.1)) as server:
+            yield server
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+@pytest.mark.parametrize("in_chunks", [False, True], ids=["whole", "chunks"])
+async def test_a_body_that_stops_in_the_middle(
+    hurried: Running, path: str, in_chunks: bool
+) -> None:
+    whole = asking(path, b"{" + b" " * 99)
+    if in_chunks:
+        whole = re.sub(
+            rb"Content-Length: \d+", b"Transfer-Encoding: chunked", whole, flags=re.IGNORECASE
+        )
+        whole = whole.partition(b"{")[0] + b"2\r\n{ \r\n  "
+    async with connected(hurried) as (reader, writer):
+        writer.write(whole[:-2])
+        reply = await read_reply(reader)
+        assert await reader.read() == b""
+    assert reply.status == 408
+    assert "nothing more came" in checked_error(reply, anthropic=is_anthropic(path))
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /he", b"GET /health HTTP/1.1\r\nHost: "])
+async def test_a_connection_that_asks_for_nothing_is_closed(hurried: Running, begun: bytes) -> None:
+    async with connected(hurried) as (reader, writer):
+        writer.write(begun)
+        assert await reader.read() == b""
+
+
+async def test_one_that_has_asked_may_ask_again_later(hurried: Running) -> None:
+    async with connected(hurried) as (reader, writer):
+        writer.write(asking("/health"))
+        assert (await read_reply(reader)).status == 200
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.3)
+        writer.write(asking("/health"))
+        assert (await read_reply(reader)).status == 200
 
 
 @pytest.mark.parametrize("case", UNINVITED)

@@ -351,7 +351,7 @@ async def test_faults_are_counted_by_their_codes() -> None:
     async with running(pool_size=0) as server:
         expected: dict[str, int] = {}
         for provoke, code in (
-            (failing("[[fail 500]]"), "overloaded"),
+            (failing("[[fail 500]]"), "upstream_unavailable"),
             (failing("[[fail 529]]"), "overloaded"),
             (failing("[[fail 429 retry-after 7]]"), "rate_limit_exceeded"),
             (failing("[[slow .1]] [[empty]]"), "empty_answer"),
