@@ -14,17 +14,17 @@ function prose(text) {
   return text.split("`").map((piece, index) => (index % 2 ? h("code", null, piece) : piece));
 }
 
-/** The list of what there is for a parameter, if it is known here: the id of a datalist. */
-function offers(operation, parameter) {
-  if (parameter.place === "path") return operation.path.startsWith("/v1/models") ? "try-known-models" : "try-known-sessions";
-  if (parameter.name === "X-Session-Id") return "try-known-sessions-encoded";
-  return ["after_id", "before_id"].includes(parameter.name) ? "try-known-models" : null;
+/** What there is for a parameter: the kind of it, or null. The datalist `try-known-KIND` has them. */
+function kindOf(operation, { place, name }) {
+  if (place === "path") return operation.path.split("/")[2];
+  if (name === "X-Session-Id") return "sessions-encoded";
+  return ["after_id", "before_id"].includes(name) ? "models" : null;
 }
 
 /**
- * The panel of an operation: `{element, heading, choose, tell}`. `choose(language)` is that of
- * the programs, `tell()` is called when the key is another. `chosen(language)` is called when a person
- * chooses, `sent()` after something was sent.
+ * The panel of an operation: `{element, choose, tell, offer}`. `choose(language)` is that of the programs,
+ * `tell()` is called when the key is another, `offer(kind, values)` when it is known what there is of a
+ * kind. `chosen(language)` is called when a person chooses, `sent()` after something was sent.
  */
 export function panelOf(operation, { chosen, sent }) {
   const named = (name) => `try-${operation.id}-${name}`;
@@ -40,13 +40,14 @@ export function panelOf(operation, { chosen, sent }) {
   function parameterInput(parameter) {
     const id = named(parameter.name);
     const described = `${id}-note ${id}-fault`;
+    const kind = kindOf(operation, parameter);
     const common = { id, "aria-describedby": described, oninput: changed };
     const input = parameter.choices
       ? h("select", common, h("option", { value: "" }, "not sent"), parameter.choices.map((one) => h("option", { value: one }, one)))
       : h("input", {
           ...common,
           value: parameter.example,
-          list: offers(operation, parameter),
+          list: kind && `try-known-${kind}`,
           required: parameter.required,
           inputmode: parameter.whole && "numeric",
           autocomplete: "off",
@@ -63,7 +64,18 @@ export function panelOf(operation, { chosen, sent }) {
       h("p", { class: "note", id: `${id}-note` }, prose(parameter.place === "path" ? parameter.description.replace(", percent-encoded", "") : parameter.description)),
       fault,
     );
-    return { parameter, element, input, fault };
+    return { parameter, kind, element, input, fault };
+  }
+
+  // An example that is not there gives way to what is; but what a person may not want to lose is not put
+  // where one press deletes it.
+  function offer(kind, there) {
+    if (operation.method === "DELETE" || !there.length) return;
+    for (const { parameter, kind: its, input } of inputs.values()) {
+      if (its !== kind || !parameter.example || input.value !== parameter.example || there.includes(input.value)) continue;
+      input.value = there[0];
+      changed();
+    }
   }
 
   // -- the body ------------------------------------------------------------------------------------
@@ -264,7 +276,7 @@ export function panelOf(operation, { chosen, sent }) {
     program.element,
   );
   changed();
-  return { element, heading, choose: program.choose, tell: changed };
+  return { element, choose: program.choose, tell: changed, offer };
 }
 
 /** Nothing can be shown: why. */

@@ -16,7 +16,7 @@ const list = view.querySelector(".catalogue");
 const links = new Map([...list.querySelectorAll("[data-operation]")].map((one) => [one.dataset.operation, one]));
 const panels = new Map(); // they stay, with all that was typed into them
 const known = Object.fromEntries(
-  ["sessions", "sessions-encoded", "models"].map((name) => [name, h("datalist", { id: `try-known-${name}` })]),
+  ["sessions", "sessions-encoded", "models", "requests"].map((name) => [name, h("datalist", { id: `try-known-${name}` })]),
 );
 view.append(...Object.values(known));
 
@@ -96,20 +96,25 @@ function bringIntoList(link) {
 
 // What there is to put into parameters. Whoever may not know it gets nothing, and is told when they send.
 async function offer() {
-  await Promise.all([
-    offered("/v1/sessions", ({ sessions }) => {
-      fill(known.sessions, sessions.map(({ session_id: id }) => h("option", { value: id })));
-      fill(known["sessions-encoded"], sessions.map(({ session_id: id }) => h("option", { value: encodeURIComponent(id) })));
-    }),
-    offered("/v1/models", ({ data }) => fill(known.models, data.map(({ id }) => h("option", { value: id })))),
-  ]);
+  const ids = (name) => (document) => document[name].map((one) => one.id ?? one.session_id);
+  const asked = [["sessions", "/v1/sessions", ids("sessions")], ["models", "/v1/models", ids("data")], ["requests", "/v1/requests?limit=20", ids("data")]];
+  await Promise.all(asked.map(([kind, path, take]) => offered(kind, path, take)));
 }
 
-async function offered(path, take) {
+async function offered(kind, path, take) {
+  let there;
   try {
     const response = await request("GET", path, { refresh: true });
-    if (response.ok) take(await response.json());
+    if (!response.ok) return;
+    there = take(await response.json());
   } catch {
-    // The page's frame says that the server does not answer.
+    return; // the page's frame says that the server does not answer
   }
+  tellKnown(kind, there);
+  if (kind === "sessions") tellKnown("sessions-encoded", there.map(encodeURIComponent));
+}
+
+function tellKnown(kind, there) {
+  fill(known[kind], there.map((id) => h("option", { value: id })));
+  for (const panel of panels.values()) panel.offer(kind, there);
 }
