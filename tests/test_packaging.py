@@ -54,7 +54,9 @@ async def test_the_wheel_holds_every_module_template_and_asset(wheel: Path) -> N
     }
     for folder in ("templates", "static"):
         expected |= {
-            f"bridge/{folder}/{path.name}" for path in (ROOT / folder).iterdir() if path.is_file()
+            f"bridge/{path.relative_to(ROOT)}"
+            for path in (ROOT / folder).rglob("*")
+            if path.is_file()
         }
     assert expected <= names
     assert not [name for name in names if name.startswith(("tests", "examples", "benchmarks"))]

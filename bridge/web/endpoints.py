@@ -27,7 +27,7 @@ def table() -> tuple[Endpoint, ...]:
         Endpoint(
             method=hdrs.METH_GET,
             path="/",
-            summary="This server's first page",
+            summary="The explorer: a page on which all of this can be tried",
             handler=pages.index,
             open=True,
             operation=operations.PAGE,

@@ -88,7 +88,7 @@ _HELLO: dict[str, Any] = {
     "messages": [{"role": "user", "content": "Hello, who are you?"}],
 }
 
-PAGE = Operation(group=SERVER, description="What this is, whether it works, how to use it.")
+PAGE = Operation(group=SERVER, description="What this is, whether it works, what it has done.")
 
 CHAT = Operation(
     group=ANSWERS,

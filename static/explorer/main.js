@@ -1,21 +1,22 @@
 // The page's frame: which view is seen, the key, the colours, and whether the server is there.
 
 import { get, isGone, key, server, setKey } from "./api.js";
-import { $, announce, setText } from "./dom.js";
+import { $, announce, h, setText } from "./dom.js";
 import { every } from "./poll.js";
 import { here, routes } from "./route.js";
 
 const VIEWS = {
-  overview: () => import("./overview.js"),
-  try: () => import("./try.js"),
-  chat: () => import("./chat.js"),
-  sessions: () => import("./sessions.js"),
-  usage: () => import("./usage.js"),
-  requests: () => import("./requests.js"),
+  overview: { load: () => import("./overview.js") },
+  try: { load: () => import("./try.js"), style: "try.css" },
+  chat: { load: () => import("./chat.js"), style: "chat.css" },
+  sessions: { load: () => import("./sessions.js"), style: "views.css" },
+  usage: { load: () => import("./usage.js"), style: "views.css" },
+  requests: { load: () => import("./requests.js"), style: "views.css" },
 };
 const REFRESH = 5; // seconds
 const title = document.title;
-const keyNeeded = document.documentElement.dataset.keyNeeded === "yes";
+const root = document.documentElement;
+const keyNeeded = root.dataset.keyNeeded === "yes";
 
 // -- views -----------------------------------------------------------------------------------------
 //
@@ -23,35 +24,52 @@ const keyNeeded = document.documentElement.dataset.keyNeeded === "yes";
 // another; and `hide()`, after which it asks nothing more. It finds its section in the page.
 
 let shown = null;
+let broken = false; // a view could not be fetched; browsers do not fetch a module twice
 
-async function show() {
-  const route = here();
-  const name = route.view in VIEWS ? route.view : "overview";
-  const another = shown?.name !== name;
-  if (another) {
-    shown?.view.hide();
-    shown = { name, view: { show() {}, hide() {} } };
-    for (const section of document.querySelectorAll(".view")) section.hidden = section.id !== `view-${name}`;
-    for (const one of document.querySelectorAll("[data-view]")) {
-      if (one.dataset.view === name) one.setAttribute("aria-current", "page");
-      else one.removeAttribute("aria-current");
-    }
-    document.title = name === "overview" ? title : `${$(`${name}-title`).textContent} · ${title}`;
-    const mine = shown;
-    mine.view = await VIEWS[name]();
-    if (shown !== mine) return;
-  }
-  await shown.view.show(route);
+/** A view's style, which is fetched when the view is first seen. */
+function styled({ style }) {
+  const href = style && `/static/explorer/${style}?v=${root.dataset.version}`;
+  if (!style || document.querySelector(`link[href="${href}"]`)) return null;
+  return new Promise((resolve, reject) => {
+    document.head.append(h("link", { rel: "stylesheet", href, onload: resolve, onerror: reject }));
+  });
 }
 
-routes.addEventListener("change", () => {
-  const before = shown?.name;
-  show();
-  if (shown.name !== before) {
-    scrollTo(0, 0);
-    $(`${shown.name}-title`).focus({ preventScroll: true }); // where a new page would begin to be read
+/** Another view takes the place of the one that is seen; gives whether it is still wanted when it is there. */
+async function change(name, byHand) {
+  shown?.view.hide();
+  const mine = (shown = { name, view: { show() {}, hide() {} } });
+  for (const one of document.querySelectorAll("[data-view]")) {
+    if (one.dataset.view === name) one.setAttribute("aria-current", "page");
+    else one.removeAttribute("aria-current");
   }
-});
+  document.title = name === "overview" ? title : `${$(`${name}-title`).textContent} · ${title}`;
+  try {
+    [mine.view] = await Promise.all([VIEWS[name].load(), styled(VIEWS[name])]);
+  } catch (error) {
+    console.error(error);
+    broken = true;
+    pulse.now(); // it is most likely the server that is gone
+    return false;
+  }
+  if (shown !== mine) return false;
+  root.classList.remove("elsewhere");
+  for (const section of document.querySelectorAll(".view")) section.hidden = section.id !== `view-${name}`;
+  if (byHand) {
+    scrollTo(0, 0);
+    $(`${name}-title`).focus({ preventScroll: true }); // where a new page would begin to be read
+  }
+  return true;
+}
+
+async function show(byHand) {
+  const { view } = here();
+  const name = view in VIEWS ? view : "overview";
+  // What it is to show may be another when it has come.
+  if (shown?.name === name || (await change(name, byHand))) await shown.view.show(here());
+}
+
+routes.addEventListener("change", () => show(true));
 
 document.querySelector("[data-skip]").addEventListener("click", (event) => {
   event.preventDefault(); // the fragment is the view's
@@ -66,6 +84,7 @@ server.addEventListener("gone", () => {
 server.addEventListener("back", () => {
   $("gone").hidden = true;
   announce("The server is back.");
+  if (broken) location.reload();
 });
 const pulse = every(REFRESH, () => get("/health", { refresh: true }));
 server.addEventListener("gone", () => pulse.now());
@@ -118,13 +137,12 @@ server.addEventListener("key", () => {
 const COLOURS = { auto: "as the system has them", light: "light", dark: "dark" };
 
 function tellTheme() {
-  const theme = document.documentElement.dataset.theme ?? "auto";
+  const theme = root.dataset.theme ?? "auto";
   setText($("theme-label"), theme[0].toUpperCase() + theme.slice(1));
   $("theme-button").setAttribute("aria-label", `Colours: ${COLOURS[theme]}`);
 }
 
 $("theme-button").addEventListener("click", () => {
-  const root = document.documentElement;
   const names = Object.keys(COLOURS);
   const next = names[(names.indexOf(root.dataset.theme ?? "auto") + 1) % names.length];
   if (next === "auto") delete root.dataset.theme;
@@ -140,4 +158,4 @@ $("theme-button").addEventListener("click", () => {
 
 tellTheme();
 tellKey();
-show();
+show(false);

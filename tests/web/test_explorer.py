@@ -2,11 +2,13 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 
 import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
 from browser import Tab, needs_chromium, tab_of
+from claude_agent_sdk import RateLimitInfo
 from playwright.async_api import Browser, Page, expect
 from serving import Running, new_id, running
 
@@ -164,6 +166,28 @@ async def test_what_is_seen_follows_the_server_without_being_told(
     await expect(requests).to_have_text(f"{before + 1:,}")
     await expect(tab.page.locator("#glance-models")).to_have_text("4")
     await expect(tab.page.locator("#glance-tokens")).not_to_have_text("0")
+
+
+async def test_the_plan_is_told_when_the_model_s_side_has(server: Running, tab: Tab) -> None:
+    await tab.page.goto(server.url, wait_until="networkidle")
+    plan = tab.page.get_by_role("list", name="The plan\u2019s quota")
+    await expect(plan).to_be_hidden()
+    told = RateLimitInfo(
+        status="allowed_warning",
+        rate_limit_type="five_hour",
+        utilization=0.81,
+        resets_at=int(time.time()) + 3_600,
+        raw={},
+    )
+    server.engine.meter.hear(told)  # only a Claude account has one
+    try:
+        await tab.page.reload()
+        await expect(plan).to_contain_text("Five hours")
+        await expect(plan).to_contain_text("81 % used, close to the limit")
+        await expect(plan.get_by_role("meter")).to_have_accessible_name("Five hours: 81 % used")
+    finally:
+        server.engine.meter.quotas.clear()
+    assert tab.complaints == []
 
 
 async def test_a_server_that_goes_and_comes_back(browser: Browser) -> None:

