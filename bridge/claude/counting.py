@@ -12,6 +12,7 @@ from bridge.claude.asked import AskedTurn
 from bridge.claude.failures import upstream_error
 from bridge.claude.history import alternating
 from bridge.claude.login import Login
+from bridge.claude.thinking import EFFORT
 from bridge.core.errors import NotProvided, UpstreamFault
 from bridge.core.rules import check_conversation
 
@@ -71,15 +72,17 @@ async def count_tokens(asked: AskedTurn, login: Login, environment: Mapping[str,
 def _parsed(raw: bytes) -> Any:
     try:
         return json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
 def _body(asked: AskedTurn) -> dict[str, Any]:
     """The request as the client means it."""
-    turn = asked.turn
+    turn, request = asked.turn, asked.request
     check_conversation(turn.messages)
-    fields = {name: value for name, value in asked.request.fields.items() if name in _COUNTED}
+    fields = {name: value for name, value in request.fields.items() if name in _COUNTED}
+    if EFFORT in request.changed:  # the CLI leaves it out; the API would refuse it
+        fields.pop("output_config", None)
     system = [{"type": "text", "text": text} for text in turn.system]
     return {
         "model": asked.answering,

@@ -24,6 +24,9 @@ _SHARE = 8
 _ORDER = list(Effort)
 _ABOVE_HIGH = ("xhigh", "max")
 
+EFFORT = "output_config.effort"
+"""The name of an effort in the Messages API's own terms."""
+
 
 @frozen(kw_only=True)
 class ThinkingFields:
@@ -70,7 +73,7 @@ def _as_it_is(effort: Effort | None, abilities: Abilities) -> ThinkingFields:
     if abilities.thinks_unasked:
         fields["thinking"] = {"type": "adaptive"}
     dropped = effort is not None and effort not in abilities.efforts
-    return ThinkingFields(fields=fields, changed=("output_config.effort",) if dropped else ())
+    return ThinkingFields(fields=fields, changed=(EFFORT,) if dropped else ())
 
 
 def _by_effort(effort: Effort, max_tokens: int | None, abilities: Abilities) -> ThinkingFields:

@@ -80,8 +80,8 @@ def check_tool_choice(tools: Sequence[Tool], choice: ToolChoice) -> None:
 
 def _missing(pending: set[str]) -> InvalidRequest:
     return _fault(
-        f"these tool calls have no result: {', '.join(sorted(pending))}. Every call needs a 'tool' "
-        "message with its id right after it.",
+        f"these tool calls have no result: {', '.join(sorted(pending))}. Every call needs its "
+        "result, by its id, right after it.",
         code="missing_tool_result",
     )
 

@@ -17,6 +17,7 @@ from bridge.core.conversation import (
     SearchResult,
     Text,
     Thinking,
+    ToolResult,
 )
 from bridge.core.errors import InvalidRequest, UnsupportedParameter
 from bridge.dialects.media import PDF, PLAIN, embedded_pdf, embedded_picture, link
@@ -200,6 +201,16 @@ def read(block: TextBlock | MediaBlock, path: str) -> Text | Media | SearchResul
             return _document(block, f"{path}.source")
         case SearchResultBlock():
             return _found(block, path)
+
+
+def only_words(result: ToolResult, path: str) -> ToolResult:
+    """The result, unless it is a failure that holds more than words.
+
+    The Messages API refuses such a one; Claude Code would drop the rest without saying so.
+    """
+    if result.is_error and not all(isinstance(piece, Text) for piece in result.content):
+        raise invalid(f"'{path}': a failure ('is_error') can hold nothing but text.", path)
+    return result
 
 
 def _picture(block: ImageBlock, path: str) -> Image | LinkedImage:

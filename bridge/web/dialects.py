@@ -1,6 +1,6 @@
 """The dialects that answer turns, as the one handler sees them, and whose errors a request gets."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -27,7 +27,13 @@ class Decoded(Protocol):
     def changed(self) -> tuple[str, ...]: ...
 
 
-Decode = Callable[[bytes, str | None, Mapping[str, str]], Decoded]
+class Headers(Protocol):
+    """The headers of a request, of which some may be there several times."""
+
+    def getall(self, key: str, default: list[str], /) -> list[str]: ...
+
+
+Decode = Callable[[bytes, str | None, Headers], Decoded]
 """Takes a body, the session that a header named, and all headers."""
 
 Encode = Callable[[Event, int], bytes]
@@ -106,9 +112,15 @@ def _of_messages(decode: Callable[..., Decoded]) -> Decode:
     return lambda body, session, headers: decode(
         body,
         session=session,
-        version=headers.get("anthropic-version"),
-        betas=headers.get("anthropic-beta"),
+        version=_joined(headers, "anthropic-version"),
+        betas=_joined(headers, "anthropic-beta"),
     )
+
+
+def _joined(headers: Headers, name: str) -> str | None:
+    """A header's values, each once: in several lines or in one is the same (RFC 9110, 5.3)."""
+    values = headers.getall(name, [])
+    return ", ".join(dict.fromkeys(values)) if values else None
 
 
 COUNT = _of_messages(anthropic_messages.decode_count)

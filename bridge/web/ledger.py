@@ -98,8 +98,6 @@ class Ledger:
         """
         model, usage, failed, over = "", Usage(), False, False
         first: float | None = None
-        if turn.session is not None:
-            self._account(turn.owner).use(turn.session)
         try:
             async for event in events:
                 match event:
@@ -108,6 +106,8 @@ class Ledger:
                             first = self.clock()
                     case TurnStarted():
                         model, usage = event.model, event.usage
+                        if turn.session is not None:  # it exists: nothing was refused
+                            self._account(turn.owner).use(turn.session)
                     case UsageReported():
                         usage = event.usage
                     case TurnFinished() | TurnFailed():

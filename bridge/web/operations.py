@@ -156,7 +156,7 @@ COUNT_TOKENS = Operation(
     request="MessagesConversation",
     example=_HELLO,
     answer="TokenCount",
-    headers=("request-id", "x-bridge-ignored"),
+    headers=("request-id", "x-bridge-ignored", "x-bridge-changed"),
     error="AnthropicError",
     errors=(
         errors.NotProvided,

@@ -13,14 +13,12 @@ class Suite:
 
     ``folder`` holds the tests, and ``needs`` in it says what is installed: a file of requirements
     for Python, or ``package.json`` for Node.js. ``shows`` are the packages whose versions are told.
-    One that is not ``proven`` has not been seen to pass as a whole yet, and is run by name alone.
     """
 
     name: str
     folder: str
     needs: str
     shows: tuple[str, ...]
-    proven: bool = True
 
     @property
     def root(self) -> Path:
@@ -81,7 +79,6 @@ SUITES = (
         folder="anthropic_python",
         needs="anthropic1.txt",
         shows=("anthropic",),
-        proven=False,
     ),
     Suite(
         name="anthropic2",

@@ -41,7 +41,7 @@ files = st.one_of(
     st.builds(LinkedDocument, url=st.just("https://a/b.pdf"), title=titles, context=titles),
 )
 shown = drawn | linked | files
-contents = st.lists(words.map(lambda value: Text(text=value)) | shown, max_size=3).map(tuple)
+told = words.map(lambda value: Text(text=value))
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(words, inner, max_size=2),
@@ -52,6 +52,14 @@ arguments = st.dictionaries(words, json_values, max_size=2)
 
 def message(role: Role, *parts: Any) -> Message:
     return Message(role=role, parts=parts)
+
+
+@st.composite
+def results(draw: st.DrawFn, call_id: str) -> ToolResult:
+    """What a call gave back; one that failed has nothing but words."""
+    is_error = draw(st.booleans())
+    pieces = st.lists(told if is_error else told | shown, max_size=3)
+    return ToolResult(call_id=call_id, content=tuple(draw(pieces)), is_error=is_error)
 
 
 @st.composite
@@ -66,7 +74,7 @@ def rounds(draw: st.DrawFn) -> list[Message]:
     found += [
         message(
             Role.USER,
-            ToolResult(call_id=id_, content=draw(contents), is_error=draw(st.booleans())),
+            draw(results(id_)),
         )
         for id_ in draw(st.permutations(ids))
     ]

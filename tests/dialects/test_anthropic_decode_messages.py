@@ -403,6 +403,7 @@ FAULTY: dict[str, tuple[Any, str, str]] = {
     "a-result-that-is-a-number": ([HI, calling("c1"), user([result("c1", 5)])], "messages[2].content[0].content", "invalid_type"),
     "a-result-that-is-an-object": ([HI, calling("c1"), user([result("c1", {"a": 1})])], "messages[2].content[0].content", "invalid_type"),
     "a-failure-in-words": ([HI, calling("c1"), user([result("c1", is_error="true")])], "messages[2].content[0].is_error", "invalid_type"),
+    "a-failure-with-a-picture": ([HI, calling("c1"), user([result("c1", [text("no"), image(PICTURE)], is_error=True)])], "messages[2].content[0].content", "invalid_value"),
     "a-result-in-a-result": ([HI, calling("c1"), user([result("c1", [result("c1")])])], "messages[2].content[0].content[0].type", "unsupported_parameter"),
 }  # fmt: skip
 

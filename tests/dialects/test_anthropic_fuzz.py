@@ -71,8 +71,8 @@ WHOLE: dict[str, Any] = whole(
     assistant([thinking(), redacted(), text("I look."), use("c1"), use("c2", "find", {})]),
     user(
         [
-            result("c2", [text("a"), image(url("https://a/b")), document(PRINTED)], is_error=True),
-            result("c1"),
+            result("c2", [text("a"), image(url("https://a/b")), document(PRINTED)]),
+            result("c1", is_error=True),
             text("so"),
             document(url("https://a/b"), citations={"enabled": False}),
         ]

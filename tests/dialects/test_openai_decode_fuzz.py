@@ -124,7 +124,7 @@ SHOWN: dict[str, Any] = {
     "messages": [
         user([text("see"), image(DATA["image/png"]), file(TEXT_FILE, filename="a.txt")]),
         assistant([thinking(), text("well"), tool_use("c1")]),
-        user([tool_result("c1", [image(DATA["image/webp"])], is_error=True), text(None)]),
+        user([tool_result("c1", [image(DATA["image/webp"])], is_error=False), text(None)]),
         {**assistant([tool_use("c1"), tool_use("c2", "find")]), "thinking_blocks": [redacted()]},
         user([tool_result("c2", None)]),
         result("c1", [file(PRINTED), text(None)]),

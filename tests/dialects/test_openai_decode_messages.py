@@ -517,6 +517,12 @@ REFUSED: dict[str, tuple[Any, str, str, str]] = {
         "invalid_type",
         "expected a boolean",
     ),
+    "a-failure-with-an-image": (
+        [HI, calling("c1"), {**result("c1", [IMAGE]), "is_error": True}],
+        "messages[2].content",
+        "invalid_value",
+        "nothing but text",
+    ),
     "an-image-of-the-assistant": (
         [HI, assistant([IMAGE]), HI],
         "messages[1].content[0].type",
@@ -927,8 +933,8 @@ def test_a_fault_names_its_place(messages: Any, param: str, code: str, fragment:
 IN_A_SESSION: dict[str, tuple[list[Any], list[tuple[Any, ...]]]] = {
     "a-result": ([result("c1")], [("user", ("result", "c1", "done"))]),
     "results": (
-        [result("c1"), {**result("c2", [IMAGE]), "is_error": True}],
-        [("user", ("result", "c1", "done")), ("user", ("error", "c2", ("link", LINK)))],
+        [{**result("c1"), "is_error": True}, result("c2", [IMAGE])],
+        [("user", ("error", "c1", "done")), ("user", ("result", "c2", ("link", LINK)))],
     ),
     "a-result-and-words": ([result("c1"), HI], [("user", ("result", "c1", "done")), SAID]),
     "a-function": ([function()], [("user", ("result of", "look", "done"))]),

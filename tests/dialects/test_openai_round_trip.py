@@ -118,9 +118,9 @@ RESULTS = {
         ),
         False,
     ),
-    "a-picture-of-a-failure": (
-        {**result("c1", [image("https://a/b")]), "is_error": True},
-        (LinkedImage(url="https://a/b"),),
+    "a-failure-in-two-texts": (
+        {**result("c1", [text("no"), text("such file")]), "is_error": True},
+        (Text(text="no"), Text(text="such file")),
         True,
     ),
 }

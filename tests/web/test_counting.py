@@ -82,3 +82,18 @@ async def test_what_can_not_be_counted(server: Running) -> None:
     ignored = await tell(server, "hi", path=COUNT, max_tokens=5, something_new=1)
     assert ignored.status == 200
     assert set(ignored.headers["x-bridge-ignored"].split(", ")) == {"max_tokens", "something_new"}
+
+
+async def test_what_is_counted_otherwise_is_named(server: Running) -> None:
+    for fields, headers, name in (
+        ({"output_config": {"effort": "low"}}, {}, "output_config.effort"),
+        (
+            {"model": NEWER, "thinking": {"type": "adaptive", "display": "updates"}},
+            {"anthropic-beta": "thinking-display-updates-2026-08-18"},
+            "thinking.display",
+        ),
+    ):
+        sent: dict[str, Any] = {"max_tokens": None, **fields}
+        told = await tell(server, "hi", path=COUNT, headers=headers, **sent)
+        assert told.status == 200, told.data
+        assert told.headers.get("x-bridge-changed") == name

@@ -201,6 +201,15 @@ async def test_a_turn_that_outlives_its_session_does_not_bring_it_back(ledger: L
     assert ledger.render("o")["by_session"]["s"]["requests"] == 1
 
 
+async def test_a_session_that_no_model_answered_in_has_no_figures(ledger: Ledger) -> None:
+    await record(ledger, TurnFailed(error=UpstreamFault("x")), session="s")  # there may be none
+    found = ledger.render("o")
+    assert (found["by_session"], found["total"]["failed"]) == ({}, 1)
+    await record(ledger, *WHOLE, session="s")
+    await record(ledger, TurnFailed(error=UpstreamFault("x")), session="s")
+    assert ledger.render("o")["by_session"]["s"]["failed"] == 1
+
+
 async def test_a_cost_may_be_told_before_the_turn_is_over(ledger: Ledger) -> None:
     await record(ledger, *WHOLE, session="s", then=lambda: ledger.pay(spent(0.1, session="s")))
     told = ledger.render("o")["by_session"]["s"]

@@ -24,6 +24,7 @@ from anthropic_client import (
     text,
     user,
 )
+from multidict import CIMultiDict
 from serving import Running, new_id, running
 from test_media import PDF, drawn, in_base64
 
@@ -400,6 +401,22 @@ async def test_both_versions_of_the_api(server: Running) -> None:
     wrong = await tell(server, "hi", headers={"anthropic-version": "2020-01-01"})
     assert (wrong.status, wrong.error["type"]) == (400, "invalid_request_error")
     assert len(server.upstream.requests) == 3
+
+
+async def test_a_header_in_several_lines(server: Running) -> None:
+    thinking = {"type": "adaptive", "display": "updates"}
+    hidden, betas, version = {"thinking": thinking}, "anthropic-beta", "anthropic-version"
+    for name, values, fields, status in (
+        (betas, ("a", "thinking-display-updates-2026-08-18"), hidden, 200),
+        (betas, ("a", "b"), hidden, 400),
+        (version, ("2023-06-01", "2023-06-01"), {}, 200),
+        (version, ("2023-06-01", "2020-01-01"), {}, 400),
+        (version, ("2023-06-01", "2026-10-21"), {}, 400),
+    ):
+        body = {"model": NEWER, "max_tokens": 1_000, "messages": [user("[[say yes]]")], **fields}
+        headers = CIMultiDict((name, value) for value in values)
+        async with server.http.post(server.url + "/v1/messages", json=body, headers=headers) as got:
+            assert got.status == status, (name, values, await got.text())
 
 
 # -- structured output ----------------------------------------------------------------------------

@@ -21,7 +21,15 @@ from bridge.dialects.anthropic_messages.models import (
     UserMessage,
     WireMessage,
 )
-from bridge.dialects.blocks import TextBlock, ToolUseBlock, media_in, read, said, thoughts
+from bridge.dialects.blocks import (
+    TextBlock,
+    ToolUseBlock,
+    media_in,
+    only_words,
+    read,
+    said,
+    thoughts,
+)
 from bridge.dialects.media import check_count
 from bridge.dialects.policy import invalid
 
@@ -170,11 +178,9 @@ class _Reader:
             )
         self._pending.pop(call_id, None)
         self._answered.add(call_id)
-        return ToolResult(
-            call_id=call_id,
-            content=tuple(_result_content(block, f"{path}.content")),
-            is_error=bool(block.is_error),
-        )
+        content = tuple(_result_content(block, f"{path}.content"))
+        result = ToolResult(call_id=call_id, content=content, is_error=bool(block.is_error))
+        return only_words(result, f"{path}.content")
 
 
 def _result_content(block: ToolResultBlock, path: str) -> Iterable[ResultPart]:

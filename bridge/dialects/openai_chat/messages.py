@@ -24,6 +24,7 @@ from bridge.dialects.blocks import (
     SearchResultBlock,
     ToolUseBlock,
     media_in,
+    only_words,
     read,
     thoughts,
 )
@@ -234,11 +235,9 @@ class _Reader:
         if call_id not in self._pending and not (self._continues and call_id):
             raise _no_call(call_id, where)
         self._answer(call_id)
-        return ToolResult(
-            call_id=call_id,
-            content=tuple(_result_content(wire.content, f"{path}.content")),
-            is_error=bool(wire.is_error),
-        )
+        content = tuple(_result_content(wire.content, f"{path}.content"))
+        result = ToolResult(call_id=call_id, content=content, is_error=bool(wire.is_error))
+        return only_words(result, f"{path}.content")
 
     def _function_result(self, wire: FunctionMessage, path: str) -> ToolResult:
         content = (Text(text=wire.content),) if wire.content else ()
