@@ -96,6 +96,7 @@ export function fields() {
     } catch (error) {
       $("chat-settings").open = true;
       element(name).focus();
+      $(`chat-${name}-fault`).scrollIntoView({ block: "nearest" });
       if (error.at !== undefined) element(name).setSelectionRange(error.at, error.at);
       return null;
     }

@@ -357,6 +357,7 @@ async def test_a_link_opens_a_session_and_goes_on_with_it(server: Running, tab: 
     page = tab.page
     id_ = f"{new_id()}/{MARKUP}"
     await server.ask("[[say One.]]", session_id=id_)
+    await asked(page, "[[say Without one.]]")
     await page.evaluate(
         "(id) => { location.hash = '#/chat?session=' + encodeURIComponent(id) }", id_
     )
@@ -388,9 +389,13 @@ async def test_a_link_opens_a_session_and_goes_on_with_it(server: Running, tab: 
     await expect(page.locator(".turn")).to_have_count(4)
     await expect(page.get_by_label("System prompt")).to_have_value("Be brief.")
     assert "session=" in page.url
-    await page.get_by_role("button", name="New chat").click()
-    await expect(page.locator(".turn")).to_have_count(0)
+    await page.get_by_role("link", name="Chat", exact=True).click()
+    await expect(answer(page).locator(".words")).to_have_text("Without one.")
     assert "session=" not in page.url
+    await page.get_by_role("button", name="New chat").click()
+    dialog = page.get_by_role("dialog", name="Begin a new chat?")
+    await dialog.get_by_role("button", name="New chat").click()
+    await expect(page.locator(".turn")).to_have_count(0)
 
 
 async def test_the_first_message_of_a_session_is_edited_by_beginning_it_anew(
