@@ -68,20 +68,23 @@ export class Answer {
       this.thinking.hidden = false;
       this.reasoningText.show(reply.reasoning);
       const { thought, answered, last } = reply.times;
-      const until = answered ?? (running ? null : last);
+      const until = answered > thought ? answered : running ? null : last;
       setText(this.thought, until === null ? "Thinking …" : `Thought for ${duration(until - thought)}`);
     }
     let more = false;
+    let laidOut = true;
     if (reply.content) {
-      if (!markdown) this.#loading ??= loadMarkdown().then(this.later);
-      else more = (this.#words ??= markdown(this.words)).show(reply.content, !running);
+      if (!markdown) {
+        this.#loading ??= loadMarkdown().then(this.later);
+        laidOut = false;
+      } else more = (this.#words ??= markdown(this.words)).show(reply.content, !running);
     }
     reply.calls.forEach((call, index) => {
       this.#calls[index] ??= new Call(this.calls, () => this.#tellResults());
       this.#calls[index].show(call, !running);
     });
     this.calls.hidden = reply.calls.length === 0;
-    if (!running && !this.#ended) this.#finish();
+    if (!running && laidOut && !more && !this.#ended) this.#finish();
     return more;
   }
 
@@ -194,7 +197,7 @@ class Call {
     if (this.#finished) return;
     this.#finished = finished;
     if (finished) {
-      const pretty = laidOut(call.arguments);
+      const pretty = prettyOf(call.arguments);
       if (pretty !== call.arguments) {
         fill(this.given);
         this.text = new PlainText(this.given);
@@ -221,7 +224,7 @@ class Call {
   }
 }
 
-function laidOut(text) {
+function prettyOf(text) {
   if (text.length > MOST_PRETTY) return text;
   try {
     return joined(layout(parse(text)));

@@ -3,10 +3,13 @@
 /**
  * A conversation. An entry is `{message, whole}`, in OpenAI's form; `whole` is false for an answer that was
  * stopped or failed. `held` counts the entries that the server's session has; the rest is new to it.
+ * `offered`: functions went with the last request. `loading`: what the session has is still asked for.
  */
 export class Conversation {
   entries = [];
   held = 0;
+  offered = false;
+  loading = false;
 
   get isEmpty() {
     return this.entries.length === 0;

@@ -1,11 +1,9 @@
 // The conversation to take along: as JSON, and as a program that runs.
 
-import { joined, layout, parse } from "./try-json.js";
 import { quoted } from "./snippets.js";
 
-const WORDS = { true: "True", false: "False", null: "None" };
-const text = (literal) => quoted(JSON.parse(literal));
-const PYTHON = { string: text, name: text, number: (literal) => literal, word: (literal) => WORDS[literal] };
+const WIDTH = 88; // columns; what fits into so many stands on one line
+const STEP = 4;
 
 // What the official package takes by name; whatever else there is goes in extra_body.
 const KNOWN = ["model", "messages", "temperature", "max_completion_tokens", "reasoning_effort", "tools", "tool_choice", "response_format"];
@@ -15,12 +13,26 @@ export function asJson(body) {
   return `${JSON.stringify(body, null, 2)}\n`;
 }
 
+// A value of JSON as Python writes it.
+function literal(value, indent) {
+  if (typeof value === "string") return quoted(value);
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (typeof value === "number") return JSON.stringify(value);
+  const [open, close] = Array.isArray(value) ? "[]" : "{}";
+  const entries = Object.entries(value);
+  const parts = entries.map(([name, one]) => (open === "[" ? "" : `${quoted(name)}: `) + literal(one, indent + STEP));
+  const flat = open + parts.join(", ") + close;
+  if (!flat.includes("\n") && indent + flat.length <= WIDTH) return flat;
+  const pad = " ".repeat(indent + STEP);
+  return `${open}\n${parts.map((part) => `${pad}${part},\n`).join("")}${" ".repeat(indent)}${close}`;
+}
+
 /** The same request as a Python program; its key is in OPENAI_API_KEY, if the server wants one. */
 export function asPython(body, { baseUrl, keyNeeded }) {
-  const value = (of, indent) => joined(layout(parse(JSON.stringify(of)), { style: PYTHON, indent, step: 4, open: false }));
-  const named = KNOWN.filter((name) => name in body).map((name) => `    ${name}=${value(body[name], 4)},\n`);
+  const named = KNOWN.filter((name) => name in body).map((name) => `    ${name}=${literal(body[name], STEP)},\n`);
   const others = Object.fromEntries(Object.entries(body).filter(([name]) => !KNOWN.includes(name)));
-  if (Object.keys(others).length) named.push(`    extra_body=${value(others, 4)},\n`);
+  if (Object.keys(others).length) named.push(`    extra_body=${literal(others, STEP)},\n`);
   const key = keyNeeded ? 'os.environ["OPENAI_API_KEY"]' : 'os.environ.get("OPENAI_API_KEY", "unused")';
   return `# pip install openai
 import os

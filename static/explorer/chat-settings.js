@@ -96,6 +96,7 @@ export function fields() {
     } catch (error) {
       $("chat-settings").open = true;
       element(name).focus();
+      $(`chat-${name}-fault`).scrollIntoView({ block: "nearest" });
       if (error.at !== undefined) element(name).setSelectionRange(error.at, error.at);
       return null;
     }
@@ -131,11 +132,10 @@ export function useExample(name) {
 /** Listen to the panel. */
 export function begin() {
   const wide = matchMedia("(min-width: 64rem)");
-  const fit = () => {
+  if (wide.matches) $("chat-settings").open = true;
+  wide.addEventListener("change", () => {
     $("chat-settings").open = wide.matches;
-  };
-  wide.addEventListener("change", fit);
-  fit();
+  });
   for (const name of Object.keys(FIELDS)) {
     element(name).addEventListener("change", () => checked(name));
     element(name).addEventListener("input", () => element(name).hasAttribute("aria-invalid") && checked(name));

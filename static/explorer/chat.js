@@ -36,7 +36,7 @@ function tell() {
   const busy = running !== null;
   const { entries, last, lastUser } = conversation;
   $("chat-empty").hidden = entries.length > 0 || busy || $("chat-problem").hasChildNodes();
-  $("chat-turns").setAttribute("aria-busy", String(busy));
+  $("chat-turns").setAttribute("aria-busy", String(busy || conversation.loading));
   $("chat-send").hidden = busy;
   $("chat-stop").hidden = !busy;
   $("chat-editing").hidden = editing < 0;
@@ -109,6 +109,10 @@ function fieldsOrFault() {
 
 async function send() {
   if (running) return;
+  if (conversation.loading) {
+    composer.fault("The session is still being loaded.");
+    return;
+  }
   const { last, waiting } = conversation;
   const results = waiting.length && editing < 0 ? last.view.resultMessages : [];
   const content = composer.content();
@@ -260,45 +264,62 @@ function see(next, name) {
 async function open(name) {
   if (!session && !conversation.isEmpty) aside = conversation;
   const said = new Conversation();
+  said.loading = true;
   see(said, name);
   try {
     const { messages = [] } = await get(`/v1/sessions/${encodeURIComponent(name)}/messages`);
     if (said !== conversation) return;
     addAll(messages);
     said.held = said.entries.length;
-    tell();
     toEnd();
   } catch (error) {
     if (said !== conversation) return;
     if (error.status === 404) {
       setText($("chat-empty-note"), `There is no session ${name} yet: your first message begins it.`);
-      return;
+    } else {
+      const retry = h("button", { class: "quiet", type: "button", onclick: () => open(name) }, "Try again");
+      fill($("chat-problem"), problem(error), h("p", { class: "actions" }, retry));
     }
-    const retry = h("button", { class: "quiet", type: "button", onclick: () => open(name) }, "Try again");
-    fill($("chat-problem"), problem(error), h("p", { class: "actions" }, retry));
-    tell();
+  } finally {
+    said.loading = false;
+    if (said === conversation) tell();
+  }
+}
+
+// Whether the server has a session of that name. Raises ApiError, Gone.
+async function exists(name) {
+  try {
+    await get(`/v1/sessions/${encodeURIComponent(name)}`);
+    return true;
+  } catch (error) {
+    if (error.status === 404) return false;
+    throw error;
   }
 }
 
 // A name is typed. If the server has that session it is opened; else it begins with all that was said.
 async function rename() {
   const name = $("chat-session").value;
-  if (name === session) return;
   const said = conversation;
-  if (name && said.isEmpty) return open(name);
+  if (name === session || said.loading) return;
+  if (name && said.isEmpty) {
+    await open(name);
+    return;
+  }
+  said.loading = true;
   try {
-    if (name) {
-      await get(`/v1/sessions/${encodeURIComponent(name)}`);
+    if (name && (await exists(name))) {
       if (said === conversation) await open(name);
       return;
     }
   } catch (error) {
-    if (error.status !== 404) {
-      composer.fault(error.message);
-      $("chat-session").value = session;
-      return;
-    }
+    composer.fault(error.message);
+    $("chat-session").value = session;
+    return;
+  } finally {
+    said.loading = false;
   }
+  if (said !== conversation) return;
   session = name;
   said.held = 0;
   noteRoute();
@@ -306,9 +327,10 @@ async function rename() {
 }
 
 async function begin() {
-  const text = "This conversation is kept nowhere else. Export it first, if you want it again.";
-  const kept = session || conversation.isEmpty;
+  const text = "What was said without a session is kept nowhere else. Export it first, if you want it again.";
+  const kept = (session || conversation.isEmpty) && !aside;
   if (!kept && !(await confirmed({ title: "Begin a new chat?", text, action: "New chat" }))) return;
+  aside = null;
   see(new Conversation(), "");
   composer.focus();
 }
@@ -381,9 +403,12 @@ export async function show({ values }) {
   if (values.has("model")) model.choose(values.get("model"));
   const name = values.get("session") ?? "";
   const loaded = model.load();
-  if (!values.size) noteRoute(); // back from another view: all is as it was
+  if (!values.size && entered) noteRoute(); // back from another view: all is as it was
   else if (name && name !== session) await open(name);
-  else if (!name && session) see(aside ?? new Conversation(), "");
+  else if (!name && session) {
+    see(aside ?? new Conversation(), "");
+    aside = null;
+  }
   await loaded;
   if (entered && !conversation.isEmpty) toEnd();
 }

@@ -56,7 +56,7 @@ export class Markdown {
     const tokens = takenApart(piece);
     const last = tokens.findLastIndex((one) => one.type !== "space");
     const ends = more ? last <= 0 : whole;
-    const finished = ends ? tokens : tokens.slice(0, Math.max(last, 0));
+    const finished = ends ? tokens : tokens.slice(0, Math.max(more ? last : certain(tokens, last), 0));
     for (const element of this.#tail) element.remove();
     this.#tail = [];
     const code = (!ends || (more && last === 0)) && opensFence(tokens[last]);
@@ -110,6 +110,13 @@ export class Markdown {
 function opensFence(token) {
   const found = token?.type === "code" && token.raw.match(/^( {0,3})(`{3,}|~{3,})[^\n]*\n/);
   return found && { head: found[0], indent: found[1], fence: found[2], language: token.lang };
+}
+
+// How many tokens will stay as they are. The last may go on; and while it is the begin of a line, as the
+// "3" that becomes "3. third", the one before it as well.
+function certain(tokens, last) {
+  if (last > 0 && !tokens[last].raw.includes("\n")) return tokens.findLastIndex((one, at) => at < last && one.type !== "space");
+  return last;
 }
 
 const length = (tokens) => tokens.reduce((sum, token) => sum + token.raw.length, 0);
