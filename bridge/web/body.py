@@ -65,6 +65,7 @@ async def _read(request: web.Request, limit: int) -> bytes:
                     raise _too_large(limit)
                 deadline.reschedule(loop.time() + patience)
     except TimeoutError:
+        request.content.set_exception(web.RequestPayloadError("it stopped"))  # no more is read
         raise BodyTooSlow(
             f"The body stopped after {len(body)} bytes: nothing more came for {patience:g} s. Send "
             "the request again.",

@@ -45,7 +45,7 @@ function highest({ kind, starts, series }) {
 export function plotPlace(name) {
   const tip = h("div", { class: "tip", hidden: true, "aria-hidden": "true" });
   const spoken = h("p", { class: "visually-hidden", role: "status" });
-  const canvas = svg("svg", { class: "canvas", height: HEIGHT, role: "img", tabindex: "0" });
+  const canvas = svg("svg", { class: "canvas", height: HEIGHT, role: "img", tabindex: "0", "aria-label": name });
   const box = h("div", { class: "plot-box" }, canvas, tip);
   const element = h("figure", { class: "plot card" }, h("figcaption", null, name), box, spoken);
   let plot = null;

@@ -141,11 +141,11 @@ FAILURES: dict[str, tuple[Callable[[], web.Response], type[errors.BridgeError], 
     "401": (failure(401), errors.UpstreamRefusedLogin, "API key"),
     "404": (failure(404), errors.ModelNotFound, "no such model"),
     "429": (failure(429), errors.RateLimited, "limits the rate"),
-    "500": (failure(500), errors.Unavailable, r"\(500\)"),
+    "500": (failure(500), errors.UpstreamFault, r"\(500\)"),
     "529": (failure(529), errors.Unavailable, r"\(529\)"),
     "500, not JSON": (
         lambda: web.Response(status=500, text="<html>" + "x" * 10_000),
-        *(errors.Unavailable, r"\(500\)"),
+        *(errors.UpstreamFault, r"\(500\)"),
     ),
     "401, nothing": (lambda: web.Response(status=401), errors.UpstreamRefusedLogin, "API key"),
     "too deep": (

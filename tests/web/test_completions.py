@@ -335,7 +335,7 @@ async def test_a_failure_in_mid_stream_is_a_frame_and_no_end(server: Running) ->
 async def test_one_prompt_that_fails_ends_all(server: Running, stream: bool) -> None:
     server.upstream.fail_next(Fault.stall(None if stream else 2), Fault.error(500))
     answer = await complete(server, ["[[words 9]]"] * 2, stream=stream)
-    assert (answer.status, answer.error["code"]) == (503, "overloaded")
+    assert (answer.status, answer.error["code"]) == (502, "upstream_unavailable")
     assert answer.error["param"] in {"prompt[0]", "prompt[1]"}
     await idle(server)
     assert [r.state for r in server.upstream.requests] == ["aborted", "refused"]
@@ -399,7 +399,7 @@ async def test_a_session_goes_on(server: Running) -> None:
     assert stored[0]["role"] == "user", "nobody gave the session a system prompt"
     assert stored[-1]["content"] == said.removeprefix("what is my name?")
     failed = await complete(server, "[[fail 500]]", session_id=session)
-    assert failed.status == 503
+    assert failed.status == 502
     assert await server.messages(session) == stored
     other = await server.ask("[[say chat]]", session_id=session)
     assert (other.text, other.outcome) == ("chat", "continued")

@@ -152,7 +152,7 @@ async def test_usage_is_plotted_told_and_in_a_table(used: Running, tab: Tab) -> 
 
     await page.get_by_text("The figures as a table").click()
     rows = page.locator("#usage-table tbody tr")
-    await expect(rows.filter(has_text="claude-haiku")).to_have_count(1)
+    await expect(rows.filter(has_text="claude-haiku").first).to_be_visible()
     sums = page.locator("#usage-models tbody tr")
     await expect(sums.last).to_contain_text("All")
     total = (await used.http.get(f"{used.url}/v1/usage")).json()
@@ -163,7 +163,7 @@ async def test_usage_is_plotted_told_and_in_a_table(used: Running, tab: Tab) -> 
 
     await page.get_by_text("Week").click()
     await expect(page).to_have_url(f"{used.url}/#/usage?span=week")
-    await expect(plots.first.locator("rect[class*=series-1]")).to_have_count(1)
+    await expect(plots.first.locator("rect[class*=series-1]").first).to_be_attached()
     assert tab.complaints == []
 
 

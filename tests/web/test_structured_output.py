@@ -93,6 +93,7 @@ async def test_an_answer_that_is_not_what_was_asked_for_is_an_error(
     fresh: Running, case: str
 ) -> None:
     says, words = WRONG[case]
+    says = f"[[slow .1]] {says}"  # no model is so fast that the process can't be locked
     answer = await fresh.ask(says, response_format=FORMAT, session_id=(session := new_id()))
     assert (answer.status, answer.error["code"]) == (502, "schema_mismatch")
     assert words in answer.error["message"]
