@@ -1,9 +1,15 @@
 """The server that most tests share."""
 
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from serving import Running, running
+
+from bridge.claude import account
+from bridge.claude.account import Account
+from bridge.claude.login import Login
+from bridge.claude.options import Launch, bundled_cli
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -13,6 +19,38 @@ def patient() -> Iterator[None]:
         patch.setattr("bridge.claude.login.STATUS_SECONDS", 120.0)
         patch.setattr("bridge.claude.process.CONTROL_SECONDS", 120.0)
         patch.setattr("bridge.claude.process.ASKED_SECONDS", 60.0)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def asked_once() -> Iterator[None]:
+    """What Claude Code says of itself on the demo model it says to the first server of this process;
+    the others, which would each start two of it to hear the same, are told that."""
+    told: dict[object, Any] = {}
+    describe, login = Account._described_by, account.read_login
+
+    def is_of_the_demo(launch: Launch) -> bool:
+        return launch.cli == bundled_cli() and launch.environment.get("ANTHROPIC_API_KEY") == "demo"
+
+    async def described_once(self: Account, *, system: tuple[str, ...]) -> dict[str, Any]:
+        if not is_of_the_demo(self.launch):
+            return await describe(self, system=system)
+        if system not in told:
+            told[system] = await describe(self, system=system)
+        found: dict[str, Any] = told[system]
+        return found
+
+    async def read_once(launch: Launch) -> Login:
+        if not is_of_the_demo(launch):
+            return await login(launch)
+        if Login not in told:
+            told[Login] = await login(launch)
+        found: Login = told[Login]
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Account, "_described_by", described_once)
+        patch.setattr(account, "read_login", read_once)
         yield
 
 

@@ -314,12 +314,12 @@ def test_the_whole_request_without_any_one_thing(whole: dict[str, Any]) -> None:
 def test_the_whole_request_with_any_one_thing_replaced(
     whole: dict[str, Any], values: list[Any]
 ) -> None:
-    for *way, last in places(whole):
+    for number, (*way, last) in enumerate(places(whole)):
         request = copy.deepcopy(whole)
         holder: Any = request
         for step in way:
             holder = holder[step]
-        for value in values:
+        for value in values[number % 3 :: 3]:  # all of them, in places of every kind
             holder[last] = value
             check(json.dumps(request).encode())
 

@@ -1,5 +1,6 @@
 """The explorer's sessions, usage and requests in a real browser."""
 
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -25,12 +26,14 @@ async def tab(browser: Browser) -> AsyncIterator[Tab]:
 
 
 @pytest.fixture(scope="module")
-async def used(shared_server: Running) -> Running:
-    """A server that has something to tell."""
-    await shared_server.ask("[[words 5]]", session_id="ada")
-    await shared_server.ask("[[words 5]]", session_id="bob", model="haiku")
-    await shared_server.ask("[[fail 529]]")
-    return shared_server
+async def used() -> AsyncIterator[Running]:
+    """A server that has something to tell, all of it of the same minute."""
+    minute = time.time() // 60 * 60
+    async with running(pool_size=1, clock=lambda: minute + 30) as server:
+        await server.ask("[[words 5]]", session_id="ada")
+        await server.ask("[[words 5]]", session_id="bob", model="haiku")
+        await server.ask("[[fail 529]]")
+        yield server
 
 
 def about(tab: Tab, name: str) -> Locator:

@@ -35,14 +35,14 @@ def expected(messages: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-async def test_twenty_at_once_share_nothing() -> None:
-    async with running(max_concurrent=20, pool_size=2) as server:
-        nonces = [uuid.uuid4().hex for _ in range(20)]
+async def test_twelve_at_once_share_nothing() -> None:
+    async with running(max_concurrent=12, pool_size=2) as server:
+        nonces = [uuid.uuid4().hex for _ in range(12)]
         asked = {nonce: conversation(nonce, turns=i % 4) for i, nonce in enumerate(nonces)}
         parameters = {
             nonce: {
                 "model": ("claude-sonnet-4-5", "claude-haiku-4-5")[i % 2],
-                "temperature": i / 20,
+                "temperature": i / 12,
                 "max_tokens": 100 + i,
             }
             for i, nonce in enumerate(nonces)
@@ -53,13 +53,13 @@ async def test_twenty_at_once_share_nothing() -> None:
                 for i, nonce in enumerate(nonces)
             )
         )
-        assert [status for status, _ in answers] == [200] * 20
+        assert [status for status, _ in answers] == [200] * 12
         for nonce, (_, answer) in zip(nonces, answers, strict=True):
             text = json.dumps(answer)
             assert [other for other in nonces if other in text] == [nonce]
 
         bodies = [received.body for received in server.upstream.requests]
-        assert len(bodies) == 20
+        assert len(bodies) == 12
         for body in bodies:
             whole = json.dumps(body)
             (nonce,) = [nonce for nonce in nonces if nonce in whole]
@@ -72,7 +72,7 @@ async def test_twenty_at_once_share_nothing() -> None:
                     for received in server.upstream.requests
                 }
             )
-            == 20
+            == 12
         )
 
 

@@ -1,4 +1,4 @@
-"""Some seventy requests interleaved, with faults: each sees its own history and nothing else.
+"""Some sixty requests interleaved, with faults: each sees its own history and nothing else.
 
 Every message holds a nonce. Before a client sends anything it writes down what the model must be
 sent for it; afterwards the upstream's whole log is held against that.
@@ -20,7 +20,7 @@ from serving import Running, running, until
 from bridge.demo import canonical
 
 KEYS = ("key-of-ada", "key-of-bob", "key-of-eve")
-STEPS = 6
+STEPS = 5
 SLOW = 0.05
 
 Said = tuple[str, str]  # role, text

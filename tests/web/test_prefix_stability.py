@@ -7,6 +7,7 @@ of text).
 
 import asyncio
 import base64
+import contextlib
 import io
 import itertools
 import os
@@ -123,7 +124,8 @@ class Talk:
     def kill_one(self) -> None:
         processes = self.server.engine.processes()
         if idle := [*processes["idle"], *processes["waiting"]]:
-            os.kill(self.random.choice(idle), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(self.random.choice(idle), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("seed", [3])

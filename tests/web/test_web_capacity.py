@@ -89,7 +89,7 @@ async def all_at_once(server: Running, *asked: Awaitable[Answer]) -> list[str]:
 # -- processes -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("max_live", "pool_size"), [(1, 1), (2, 0), (4, 2)])
+@pytest.mark.parametrize(("max_live", "pool_size"), [(1, 1), (3, 1)])
 async def test_there_are_never_more_processes_than_max_live(
     census: Census, max_live: int, pool_size: int
 ) -> None:
