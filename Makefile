@@ -1,7 +1,8 @@
 # make demo   a server on the built-in demo model, and nothing else to set up
 # make test   every check; says what it skipped and why; some of the tests with ARGS="-k sessions",
 #             ARGS="-n 0" for one process
-# make clients  unmodified clients on the demo model; some of them with ARGS="--only openai3 instructor"
+# make clients  the examples, the programs that the explorer writes, and unmodified clients on the demo
+#             model; some of the latter with ARGS="--only openai3 instructor"
 # make bench  our overhead beside the floors
 # make page   what the explorer costs a browser; make images takes its pictures again
 # make soak   ten minutes of random clients, faults and kills; less with ARGS="--seconds 60"
@@ -25,7 +26,8 @@ test: $(STAMP) examples/node_modules/.installed $(VENV)/.browser
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest $(WORKERS) $(ARGS)
 
-clients: $(VENV)/.runtime
+clients: $(STAMP) examples/node_modules/.installed $(VENV)/.browser
+	@[ -n "$(ARGS)" ] || $(BIN)/pytest $(WORKERS) -m clients
 	$(BIN)/python clients/runner $(ARGS)
 
 bench: $(STAMP)

@@ -16,8 +16,8 @@ chat() {
 }
 
 echo "== models"
-call "$url/models" | head -c 300
-echo " …"
+models=$(call "$url/models")
+echo "${models:0:300} …"
 
 echo "== a plain answer"
 chat '{

@@ -92,6 +92,7 @@ server.addEventListener("gone", () => pulse.now());
 // -- the key ---------------------------------------------------------------------------------------
 
 const dialog = $("key-dialog");
+let dismissed = false; // the person does not want to be asked again by what the page asks by itself
 
 function tellKey() {
   setText($("key-label"), key() ? "Key is set" : keyNeeded ? "Key needed" : "Key");
@@ -99,15 +100,22 @@ function tellKey() {
   $("key-button").classList.toggle("quiet", !keyNeeded || Boolean(key()));
 }
 
-function askForKey(fault) {
-  $("key-fault").hidden = !fault;
-  setText($("key-fault"), fault ?? "");
+function tellFault(error) {
+  $("key-fault").hidden = !error;
+  setText($("key-fault"), error ? `This key was refused: ${error.message}` : "");
+}
+
+function askForKey(error) {
+  tellFault(error);
   $("key-input").value = key();
-  if (!dialog.open) dialog.showModal();
+  dialog.showModal();
   $("key-input").select();
 }
 
-$("key-button").addEventListener("click", () => askForKey());
+$("key-button").addEventListener("click", () => askForKey(null));
+dialog.addEventListener("close", () => {
+  dismissed = true;
+});
 $("key-show").addEventListener("click", () => {
   const shows = $("key-input").type === "password";
   $("key-input").type = shows ? "text" : "password";
@@ -121,11 +129,20 @@ $("key-form").addEventListener("submit", async (event) => {
   if (event.submitter !== $("key-save")) return;
   event.preventDefault();
   setKey($("key-input").value.trim());
-  await get("/version").then(() => dialog.close(), (error) => error.status !== 401 && dialog.close());
+  try {
+    await get("/version");
+  } catch (error) {
+    if (error.status === 401) {
+      tellFault(error);
+      $("key-input").select();
+      return;
+    }
+  }
+  dialog.close();
+  dismissed = false;
 });
 server.addEventListener("refused", ({ detail }) => {
-  const typed = key();
-  askForKey(typed ? `This key was refused: ${detail.message}` : null);
+  if (!dialog.open && !dismissed) askForKey(key() ? detail : null); // else it would undo what is typed
 });
 server.addEventListener("key", () => {
   tellKey();

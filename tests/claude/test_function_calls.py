@@ -36,6 +36,7 @@ from bridge.core.conversation import (
 from bridge.core.errors import ContextLengthExceeded, UpstreamFault, WrongAnswer
 from bridge.core.events import FinishReason, TurnFinished, TurnStarted
 from bridge.core.fold import Completion, fold
+from bridge.demo import Fault
 
 FORCED = "claude-sonnet-4-5"
 """A model that can be forced to call a function."""
@@ -609,6 +610,7 @@ async def test_an_answer_in_json_takes_one_request(server: Running, model: str) 
 async def test_a_call_on_the_way_to_json(server: Running, talk: Talk, beside: str) -> None:
     asked = await talk.say(f"{beside} [[call f]]", output=JSON)
     assert [block.name for block in asked.blocks] == ["f"]
+    server.upstream.fail_next(Fault.slow(0.1))  # no model is too fast for the lock
     answer = await talk.say(*talk.results('{"n": 5}'))
     assert isinstance(json.loads(answer.blocks[0].text)["n"], int)
     assert len(server.upstream.requests) == 2

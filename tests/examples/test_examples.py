@@ -15,6 +15,9 @@ KEY = "key-of-the-examples"
 SECONDS = 60
 
 
+pytestmark = pytest.mark.clients
+
+
 @pytest.fixture(scope="module")
 async def keyed_server() -> AsyncIterator[Running]:
     """A server that wants a key, so that the examples are seen to send theirs."""

@@ -209,10 +209,14 @@ async def test_a_server_that_goes_and_comes_back(browser: Browser) -> None:
 
 async def test_a_key_is_asked_for_and_a_wrong_one_explains_itself(browser: Browser) -> None:
     async with running(api_keys=(KEY,)) as server, tab_of(browser) as tab:
+        await tab.page.clock.install()
         await tab.page.goto(server.url)
         dialog = tab.page.get_by_role("dialog", name="The server\u2019s key")
         await expect(dialog).to_be_visible()
         await dialog.get_by_label("Key").fill("wrong-key-of-this-test")
+        async with tab.page.expect_response("**/v1/usage"):
+            await tab.page.clock.run_for(10_000)  # what the page asks meanwhile does not undo it
+        await expect(dialog.get_by_label("Key")).to_have_value("wrong-key-of-this-test")
         await dialog.get_by_role("button", name="Use it").click()
         await expect(dialog.get_by_role("alert")).to_contain_text("This key was refused")
         await dialog.get_by_label("Key").fill(KEY)
@@ -227,6 +231,9 @@ async def test_a_key_is_asked_for_and_a_wrong_one_explains_itself(browser: Brows
         await tab.page.get_by_role("button", name="Key is set").click()
         await dialog.get_by_role("button", name="Forget it").click()
         await expect(tab.page.get_by_role("button", name="Key needed")).to_be_visible()
+        async with tab.page.expect_response("**/v1/usage"):
+            await tab.page.clock.run_for(10_000)  # nor does it ask for the key again and again
+        await expect(dialog).to_be_hidden()
         assert await tab.page.evaluate("Object.values(sessionStorage)") == []
         assert not [url for url in tab.requested if KEY in url]
         assert tab.own_complaints == []

@@ -18,7 +18,7 @@ from serving import Running
 
 from bridge.web.endpoints import table
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.clients]
 
 
 def asking(words: str, **fields: Any) -> dict[str, Any]:

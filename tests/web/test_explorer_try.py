@@ -113,6 +113,7 @@ def expected_status(endpoint: Endpoint) -> int:
     return endpoint.operation.status
 
 
+@pytest.mark.clients
 async def test_every_request_can_be_sent_and_its_programs_are_given_the_same(
     server: Running, tried: Trying, tmp_path: Path
 ) -> None:
