@@ -21,7 +21,7 @@ def ask(client: anthropic.Anthropic, text: str, **more: Any) -> Any:
         (400, anthropic.BadRequestError, "invalid_request_error"),
         (413, anthropic.APIStatusError, "request_too_large"),
         (429, anthropic.RateLimitError, "rate_limit_error"),
-        (500, anthropic.APIStatusError, "overloaded_error"),
+        (500, anthropic.APIStatusError, "api_error"),
         (529, anthropic.APIStatusError, "overloaded_error"),
     ],
 )
@@ -36,7 +36,7 @@ def test_an_error_of_the_models_side(
     assert error.body["type"] == "error"
     assert error.body["request_id"] == error.request_id
     assert error.body["error"]["type"] == error.type == name
-    assert error.status_code == (529 if status == 500 else status)
+    assert error.status_code == (502 if status == 500 else status)
     assert ("not today" in error.message) == (status == 400)  # Claude Code has its own words
 
 

@@ -8,6 +8,8 @@ import pytest
 from serving import Answer, Running, new_id
 from test_function_calling import TOOLS, WEATHER, calls, message, result, user
 
+from bridge.demo import Fault
+
 MODELS = ("claude-sonnet-4-5", "gpt-4o")  # one that can be forced, one that always thinks
 
 PERSON = {
@@ -29,6 +31,7 @@ PERSON = {
 }
 FORMAT = {"type": "json_schema", "json_schema": {"name": "person", "schema": PERSON}}
 ANY = {"type": "json_object"}
+NOT_AT_ONCE = Fault.slow(0.1)  # no model is so fast that the process can't be locked
 
 
 def content(answer: Answer) -> Any:
@@ -158,6 +161,7 @@ async def test_beside_functions(fresh: Running, model: str) -> None:
     answer = await fresh.ask([asked], **fields)
     assert message(answer)["content"] is None
     history = [asked, message(answer), result(calls(answer)["get_weather"], "Ada is 36")]
+    fresh.upstream.fail_next(NOT_AT_ONCE)
     last = await fresh.ask(history, **fields)
     assert set(content(last)) == {"name", "age", "pets"}
     assert last.data["choices"][0]["finish_reason"] == "stop"
