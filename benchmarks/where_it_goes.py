@@ -84,21 +84,23 @@ def medians(rows: list[list[float]]) -> list[float]:
 
 
 async def of_the_bridge(
-    talk: Talk, upstream: DemoUpstream, runs: int, *, lock: bool
+    environment: dict[str, str], upstream: DemoUpstream, runs: int, *, lock: bool
 ) -> list[float]:
     """Next turns of a session."""
     rows = []
     moments: Moments = {}
-    with watched(moments, lock=lock):
-        await talk()
-        for _ in range(runs):
-            await asyncio.sleep(SETTLE_SECONDS)
-            moments.clear()
-            moments["began"] = time.monotonic()
-            sample = await talk()
-            moments["to the client"] = moments["began"] + sample.first
-            moments["to the upstream"] = upstream.requests[-1].started
-            rows.append(parts(moments))
+    with watched(moments, lock=lock):  # before the process that will be taken is made
+        async with aiohttp.ClientSession() as http, bridge(environment) as url:
+            talk = Talk(http, url, "session")
+            await talk()
+            for _ in range(runs):
+                await asyncio.sleep(SETTLE_SECONDS)
+                moments.clear()
+                moments["began"] = time.monotonic()
+                sample = await talk()
+                moments["to the client"] = moments["began"] + sample.first
+                moments["to the upstream"] = upstream.requests[-1].started
+                rows.append(parts(moments))
     return medians(rows)
 
 
@@ -151,27 +153,24 @@ async def measure(runs: int) -> None:
             rows = {}
             async with ClaudeSDKClient(sdk_options(environment)) as client:
                 rows["live SDK client"] = await of_the_sdk(client, upstream, runs)
-            async with aiohttp.ClientSession() as http:
-                async with bridge(environment) as url:
-                    for name, lock in (("bridge", True), ("bridge without its lock", False)):
-                        talk = Talk(http, url, name)
-                        rows[name] = await of_the_bridge(talk, upstream, runs, lock=lock)
-                print(f"{'':26}" + "".join(f"{part:>19}" for part in (*PARTS, "in all")))
-                for name, row in rows.items():
-                    print(f"{name:26}" + "".join(f"{piece:19.1f}" for piece in row))
-                async with bridge(environment, process_idle=0) as url:
-                    await replays(http, url)
+            for name, lock in (("bridge", True), ("bridge without its lock", False)):
+                rows[name] = await of_the_bridge(environment, upstream, runs, lock=lock)
+            print(f"{'':26}" + "".join(f"{part:>19}" for part in (*PARTS, "in all")))
+            for name, row in rows.items():
+                print(f"{name:26}" + "".join(f"{piece:19.1f}" for piece in row))
+            await replays(environment)
     finally:
         await upstream.stop()
 
 
-async def replays(http: aiohttp.ClientSession, url: str) -> None:
+async def replays(environment: dict[str, str]) -> None:
     """What a history of 200 messages waits for."""
     with watched({}) as waits:
-        for _ in range(3):
-            await asyncio.sleep(1)
-            waits.clear()
-            sample = await Talk(http, url, None, HISTORY * 20)()
+        async with aiohttp.ClientSession() as http, bridge(environment, process_idle=0) as url:
+            for _ in range(3):
+                await asyncio.sleep(1)
+                waits.clear()
+                sample = await Talk(http, url, None, HISTORY * 20)()
     print(
         f"200 messages: {sample.first * 1000:.0f} ms to the first word, of which "
         f"{sum(waits) * 1000:.0f} ms are {len(waits)} waits until Claude Code has taken a message, "
