@@ -62,7 +62,7 @@ $(STAMP): $(BIN)/python setup.cfg pyproject.toml
 
 # The official Node client, for examples/openai_node.mjs; its test says so when it can't be had.
 examples/node_modules/.installed: examples/package.json
-	@if command -v npm >/dev/null; then npm install --prefix examples --no-audit --no-fund --silent && touch $@; \
+	@if command -v npm >/dev/null; then npm install --prefix examples --no-audit --no-fund --loglevel=error && touch $@; \
 	else echo "npm is not here: the Node example is not tested"; fi
 
 # Chromium, for the page's tests; as root on Debian it is installed, elsewhere they say so and skip.

@@ -129,7 +129,7 @@ def sdk_options(environment: dict[str, str]) -> ClaudeAgentOptions:
         verbatim_prompts=True,
         include_partial_messages=True,
         thinking={"type": "disabled"},
-        extra_args={"no-session-persistence": None},
+        extra_args={"no-session-persistence": None, "disable-slash-commands": None},
         env={**environment, **quiet},
         cwd=environment["HOME"],
     )

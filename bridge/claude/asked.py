@@ -46,18 +46,23 @@ class AskedTurn:
             return None
         return results_for(process.waiting, new)
 
-    def plan(self, said: Said | None, *, late: bool, simple: bool, keep: bool) -> TurnPlan:
-        """What to tell a process: what is ``said`` if it goes on, else all of it.
+    def whole(self) -> Script:
+        """All of the conversation, for a process that holds nothing of it."""
+        return script(self.turn.messages, self.answering)
 
-        ``late``: the system prompt is told now; ``simple``: the CLI runs in its simple mode.
+    def plan(self, said: Said, *, live: bool, late: bool, simple: bool, keep: bool) -> TurnPlan:
+        """What to tell a process: what is ``said``, and what is asked of the model.
+
+        ``live``: it goes on, and has its model; ``late``: the system prompt is told now;
+        ``simple``: the CLI runs in its simple mode.
         """
         fields = self.request.fields
         if not (self.request.clears or simple):
             fields = {**fields, **NO_CLEARING}
         return TurnPlan(
             system=self.turn.system if late else (),
-            settings=flag_settings(self.held.model if said is None else None, fields),
-            said=script(self.turn.messages, self.answering) if said is None else said,
+            settings=flag_settings(None if live else self.held.model, fields),
+            said=said,
             functions=self.held.functions,
             taken_to_think=self.request.taken_to_think,
             keep=keep,

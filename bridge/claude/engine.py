@@ -6,6 +6,7 @@ core events.
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from collections import Counter
@@ -13,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 
 from attrs import define, evolve, field, frozen
 
+from bridge.claude import transcript
 from bridge.claude.account import Account
 from bridge.claude.asked import AskedTurn, Said
 from bridge.claude.counting import count_tokens
@@ -40,11 +42,12 @@ FLOOR = 1
 
 
 @frozen
-class _Resumed:
-    """A process that goes on with a conversation, and what it has not heard of it."""
+class _Taken:
+    """A process for a turn, and what it is to be told. ``live``: it goes on with a conversation."""
 
     process: CliProcess
     said: Said
+    live: bool
 
 
 @define
@@ -247,11 +250,11 @@ class Engine:
         The first may go on in the process that holds the conversation.
         """
         asked = AskedTurn.of(turn, model, self.account.names, lenient=self.lenient)
-        resumed = self._resumed(asked)
+        live = self._live(asked)
         for last_attempt in (False, True):
             started = False
-            attempt = self._attempt(asked, resumed, deadline, ready=not last_attempt)
-            resumed = None
+            attempt = self._attempt(asked, live, deadline, again=last_attempt)
+            live = None
             async with contextlib.aclosing(attempt) as events:
                 async for event in events:
                     started |= isinstance(event, TurnStarted)
@@ -263,7 +266,7 @@ class Engine:
                     if is_last(event):
                         return
 
-    def _resumed(self, asked: AskedTurn) -> "_Resumed | None":
+    def _live(self, asked: AskedTurn) -> _Taken | None:
         """The process that goes on with the turn, if there is one."""
         process = self.kept.take(asked.held)
         if process is None:
@@ -272,27 +275,29 @@ class Engine:
         if said is None:
             self.pool.discard(process)
             return None
-        return _Resumed(process, said)
+        return _Taken(process, said, live=True)
 
     async def _attempt(
-        self, asked: AskedTurn, resumed: "_Resumed | None", deadline: float, *, ready: bool
+        self, asked: AskedTurn, live: _Taken | None, deadline: float, *, again: bool
     ) -> AsyncGenerator[Event]:
         turn, held, request = asked.turn, asked.held, asked.request
         try:
             async with asyncio.timeout_at(deadline):
-                process = resumed.process if resumed else await self._fresh(turn, ready=ready)
+                taken = live or await self._fresh(asked, again=again)
         except TimeoutError:
             yield TurnFailed(error=self._too_long("Claude Code did not start"))
             return
         except BridgeError as error:
             yield TurnFailed(error=error)
             return
+        process = taken.process
         with self._counted(process, deadline) as run:
             if self._stopping:  # it was, while this turn waited
                 yield TurnFailed(error=ShuttingDown(ShuttingDown.advice))
                 return
             plan = asked.plan(
-                resumed.said if resumed else None,
+                taken.said,
+                live=taken.live,
                 late=self.account.late,
                 simple=self.account.launch.simple,
                 keep=turn.session is not None or (self.match and not turn.ends),
@@ -305,10 +310,10 @@ class Engine:
                 for event in await demands.take(await queue.get()):
                     match event:
                         case TurnStarted():
-                            self.matched += resumed is not None and turn.session is None
+                            self.matched += taken.live and turn.session is None
                             yield evolve(
                                 self._started(run, event),
-                                live=resumed is not None,
+                                live=taken.live,
                                 changed=request.changed,
                                 ignored=request.ignored,
                             )
@@ -333,14 +338,24 @@ class Engine:
         self._refill()
         return event
 
-    async def _fresh(self, turn: Turn, *, ready: bool) -> CliProcess:
+    async def _fresh(self, asked: AskedTurn, *, again: bool) -> _Taken:
+        """A process that holds nothing of the conversation, or begins with what is long of it.
+
+        ``again``: the one before was lost. So a ready one may be, and a transcript the reason.
+        """
+        script, launch = asked.whole(), self.account.launch
         self._coming += 1
         try:
             while len(self.kept) and self._free_places() < 0:
                 self.kept.end_oldest()
-            if self.account.late:
-                return await self.pool.take(ready=ready)
-            return await self.pool.start(CliProcess(self.account.launch, turn.system))
+            if not self.account.late:
+                make = functools.partial(CliProcess, launch, asked.turn.system)
+                return _Taken(await self.pool.start(make), script, live=False)
+            told, rest = transcript.split(script)
+            if not again and transcript.is_worth_it(told, ready=bool(self.pool.ready)):
+                make = functools.partial(CliProcess, launch, history=told)
+                return _Taken(await self.pool.start(make), rest, live=False)
+            return _Taken(await self.pool.take(ready=not again), script, live=False)
         finally:
             self._coming -= 1
 

@@ -17,6 +17,7 @@ from claude_agent_sdk import __version__ as sdk_version
 from claude_agent_sdk.types import McpServerConfig
 
 from bridge.claude.calls import SERVER
+from bridge.claude.transcript import Transcript
 from bridge.claude.transport import Command
 from bridge.settings import AuthMethod, own_environment_names
 
@@ -159,10 +160,16 @@ class Launch:
         """Where the CLI keeps its own files."""
         return config_dir(self.environment)
 
-    def command(self, tmp: Path, system: tuple[str, ...] | None = None) -> Command:
+    def command(
+        self,
+        tmp: Path,
+        system: tuple[str, ...] | None = None,
+        transcript: Transcript | None = None,
+    ) -> Command:
         """The command of one process that keeps its temporary files in ``tmp``.
 
         ``system`` is the system prompt, if it can't be told later; it is put into a file there.
+        ``transcript`` is a history that it begins with.
         """
         env = {
             **self.environment,
@@ -182,8 +189,12 @@ class Launch:
             path.touch(mode=0o600)
             path.write_text("\n\n".join(system), encoding="utf-8")
             prompt = ("--system-prompt-file", str(path))
+        history = ("--resume", str(transcript.path)) if transcript else ()
         return Command(
-            argv=(str(self.cli), *_FLAGS, *prompt, *self.settings_flags), env=env, cwd=self.workdir
+            argv=(str(self.cli), *_FLAGS, *prompt, *history, *self.settings_flags),
+            env=env,
+            cwd=self.workdir,
+            inherits=(transcript.fd,) if transcript else (),
         )
 
     @property
@@ -199,6 +210,7 @@ _FLAGS = (
     *("--tools", ""),
     "--strict-mcp-config",
     "--no-session-persistence",
+    "--disable-slash-commands",  # there are none, and each turn would look for them anew
     *("--thinking", "disabled"),  # left unset, an older model is asked for 31,999 tokens of it
     *("--permission-prompt-tool", "stdio"),
     *("--allowedTools", f"mcp__{SERVER}"),

@@ -56,13 +56,14 @@ class Pool:
             if process.alive:
                 return process
             self.discard(process)
-        return await self.start(self._make())
+        return await self.start(self.make)
 
-    async def start(self, process: CliProcess) -> CliProcess:
-        """Start a process that was made for the caller; it too is handed to :meth:`discard`.
+    async def start(self, make: Callable[[], CliProcess]) -> CliProcess:
+        """Make and start a process for the caller; it too is handed to :meth:`discard`.
 
         Raises :class:`bridge.core.errors.Unavailable` when it can't be started.
         """
+        process = self._made(make)
         self._given.add(process)
         try:
             await self._spawn(process)
@@ -115,10 +116,10 @@ class Pool:
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
-    def _make(self) -> CliProcess:
+    def _made(self, make: Callable[[], CliProcess]) -> CliProcess:
         try:
-            return self.make()
-        except OSError as error:  # no place for its directory
+            return make()
+        except OSError as error:  # no place for its files
             log.error("a Claude Code process can't be made: %s", error)
             raise Unavailable(
                 "Claude Code can't be started on the server; its log says why.", code="spawn_failed"
@@ -136,7 +137,7 @@ class Pool:
         try:
             while len(self._ready) < self._wanted and not self._closed:
                 generation = self._generation
-                process = self._make()
+                process = self._made(self.make)
                 await self._spawn(process)
                 if generation != self._generation:
                     await process.aclose()

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from bridge.claude.calls import SERVER, OpenCalls
 from bridge.claude.history import Line, Script
 from bridge.claude.meter import Bill
 from bridge.claude.options import Launch, locked, sdk_options, taken_to_think, unlocked
+from bridge.claude.transcript import Transcript
 from bridge.claude.translate import RetryPolicy, Sentinel, Translator
 from bridge.claude.transport import REAP_SECONDS, CliTransport
 from bridge.core.conversation import ToolCall, ToolResult
@@ -95,11 +96,21 @@ class CliProcess:
     as long as it :attr:`goes_on`; :meth:`kill` (at any time, from anywhere); :meth:`aclose`.
     """
 
-    def __init__(self, launch: Launch, system: tuple[str, ...] | None = None) -> None:
-        """``system`` is the conversation's system prompt, where it can't be told later."""
+    def __init__(
+        self,
+        launch: Launch,
+        system: tuple[str, ...] | None = None,
+        history: Sequence[Line] = (),
+    ) -> None:
+        """``system`` is the conversation's system prompt, where it can't be told later.
+
+        ``history`` is what it begins with; see :mod:`bridge.claude.transcript`. Raises ``OSError``.
+        """
         self._tmp = Path(tempfile.mkdtemp(prefix="p", dir=launch.scratch))
         self.launch = launch
-        self._transport = CliTransport(launch.command(self._tmp, system), tap=self._tap)
+        self._transcript = Transcript.of(history, self._tmp) if history else None
+        command = launch.command(self._tmp, system, self._transcript)
+        self._transport = CliTransport(command, tap=self._tap)
         self._calls = OpenCalls(frozenset())
         self._client: ClaudeSDKClient | None = None
         self._ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
@@ -160,6 +171,8 @@ class CliProcess:
             raise Unavailable(
                 "Claude Code can't be started on the server; its log says why.", code="spawn_failed"
             ) from error
+        finally:
+            self._forget_transcript()
 
     async def describe(self, *, system: tuple[str, ...]) -> dict[str, Any]:
         """Initialize without a turn and give what the CLI says of itself: its models, its account.
@@ -220,7 +233,14 @@ class CliProcess:
         if tasks:
             await asyncio.wait(tasks)
         await self._transport.close()
+        self._forget_transcript()
         await asyncio.to_thread(self._clean_up)
+
+    def _forget_transcript(self) -> None:
+        """The process has it now, or never will."""
+        if self._transcript is not None:
+            self._transcript.close()
+            self._transcript = None
 
     def _clean_up(self) -> None:
         shutil.rmtree(self._tmp, ignore_errors=True)

@@ -34,11 +34,12 @@ Tap = Callable[[dict[str, Any]], None]
 
 @frozen(kw_only=True)
 class Command:
-    """What to run: argument list, whole environment, working directory."""
+    """What to run: argument list, whole environment, working directory, open files it inherits."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: Path
+    inherits: tuple[int, ...] = ()
 
 
 def _launched(argv: tuple[str, ...]) -> list[str]:
@@ -88,6 +89,7 @@ class CliTransport(Transport):
                 env=dict(self._command.env),
                 cwd=self._command.cwd,
                 start_new_session=True,
+                pass_fds=self._command.inherits,
             )
         except OSError as error:
             raise CLIConnectionError(f"Claude Code can't be started: {error}") from error
