@@ -42,20 +42,20 @@ Moments = dict[str, float]
 def watched(moments: Moments, *, lock: bool = True) -> Iterator[list[float]]:
     """Note what passes in the bridge's processes; gives the waits for messages of a history."""
     waits: list[float] = []
-    query, tap, replay = (getattr(CliProcess, name) for name in ("_query", "_tap", "_replay"))
+    query, hear, replay = (getattr(CliProcess, name) for name in ("_query", "_hear", "_replay"))
 
     async def noted_query(self: CliProcess, line: Any) -> None:
         await query(self, line)
         moments["to the prompt"] = time.monotonic()
 
-    def noted_tap(self: CliProcess, raw: dict[str, Any]) -> None:
+    def noted_hear(self: CliProcess, raw: dict[str, Any]) -> None:
         requesting = raw.get("status") == "requesting"
         if requesting:
             moments["to the request"] = time.monotonic()
         if raw.get("type") == "stream_event" and "delta" in raw["event"]:
             moments.setdefault("to the first word", time.monotonic())
         if lock or not requesting:
-            tap(self, raw)
+            hear(self, raw)
 
     async def noted_replay(self: CliProcess, running: Any, line: Any) -> None:
         began = time.monotonic()
@@ -65,7 +65,7 @@ def watched(moments: Moments, *, lock: bool = True) -> Iterator[list[float]]:
 
     with (
         patch.object(CliProcess, "_query", noted_query),
-        patch.object(CliProcess, "_tap", noted_tap),
+        patch.object(CliProcess, "_hear", noted_hear),
         patch.object(CliProcess, "_replay", noted_replay),
     ):
         yield waits

@@ -1,8 +1,8 @@
 """What a failure of the model's side is to the client: the status, the field, what to do."""
 
 import re
-
-from claude_agent_sdk import AssistantMessage, ResultMessage
+from collections.abc import Mapping
+from typing import Any
 
 from bridge.core import errors
 
@@ -105,9 +105,9 @@ def stream_broken(words: str = "") -> errors.UpstreamFault:
     )
 
 
-def prose_of(result: ResultMessage, synthetic: AssistantMessage | None) -> str:
+def prose_of(result: Mapping[str, Any], synthetic: Mapping[str, Any] | None) -> str:
     """The upstream's own words, without what the CLI puts before them."""
-    words = result.result or "; ".join(result.errors or ())
+    words = result.get("result") or "; ".join(result.get("errors") or ())
     if not words and synthetic is not None:
-        words = "".join(getattr(block, "text", "") for block in synthetic.content)
+        words = "".join(block.get("text", "") for block in synthetic["message"]["content"])
     return re.sub(r"^API Error: (\d{3} )?", "", words).strip()

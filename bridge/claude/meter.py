@@ -1,10 +1,10 @@
 """What turns cost and how much of the plan is used up, as Claude Code tells it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from attrs import define, field, frozen
-from claude_agent_sdk import RateLimitInfo
 
 
 @frozen(kw_only=True)
@@ -49,15 +49,15 @@ class Meter:
     spent: Callable[[Spent], None] = lambda _: None
     quotas: dict[str, Quota] = field(factory=dict, init=False)
 
-    def hear(self, info: RateLimitInfo) -> None:
-        """Take the plan's state; it holds until the CLI tells another."""
-        window = info.rate_limit_type or "unknown"
+    def hear(self, info: Mapping[str, Any]) -> None:
+        """Take the plan's state, a ``rate_limit_info``; it holds until the CLI tells another."""
+        window = info.get("rateLimitType") or "unknown"
         self.quotas[window] = Quota(
             window=window,
-            status=info.status,
-            utilization=info.utilization,
-            resets_at=info.resets_at,
-            overage_status=info.overage_status,
+            status=info["status"],
+            utilization=info.get("utilization"),
+            resets_at=info.get("resetsAt"),
+            overage_status=info.get("overageStatus"),
             told_at=time.time(),
         )
 

@@ -1,8 +1,8 @@
 """One CLI process, which serves one conversation and then dies.
 
-One pump task per process connects, drains and disconnects; nobody else reads from the SDK. The
-SDK's reader also delivers control replies and buffers only 100 messages, so nothing that a client
-does, or fails to read, may ever hold the pump up: a turn's events go to a queue without a bound.
+What the CLI says of a turn is heard in the step of the loop that reads it, and the turn's events go
+to a queue without a bound: nothing that a client does, or fails to read, may ever hold that up. One
+pump task per process connects, drains what is left to the SDK, and disconnects.
 """
 
 import asyncio
@@ -16,22 +16,14 @@ from typing import Any
 
 import psutil
 from attrs import define, field, frozen
-from claude_agent_sdk import (
-    ClaudeSDKClient,
-    ClaudeSDKError,
-    Message,
-    RateLimitEvent,
-    ResultMessage,
-    ToolResultBlock,
-    UserMessage,
-)
+from claude_agent_sdk import ClaudeSDKClient, ClaudeSDKError
 
 from bridge.claude.calls import SERVER, OpenCalls
 from bridge.claude.history import Line, Script
 from bridge.claude.meter import Bill
 from bridge.claude.options import Launch, locked, sdk_options, taken_to_think, unlocked
 from bridge.claude.transcript import Transcript
-from bridge.claude.translate import RetryPolicy, Sentinel, Translator
+from bridge.claude.translate import Raw, RetryPolicy, Sentinel, Translator
 from bridge.claude.transport import REAP_SECONDS, CliTransport
 from bridge.core.conversation import ToolCall, ToolResult
 from bridge.core.errors import Unavailable, UpstreamFault
@@ -110,7 +102,7 @@ class CliProcess:
         self.launch = launch
         self._transcript = Transcript.of(history, self._tmp) if history else None
         command = launch.command(self._tmp, system, self._transcript)
-        self._transport = CliTransport(command, tap=self._tap)
+        self._transport = CliTransport(command, hear=self._hear)
         self._calls = OpenCalls(frozenset())
         self._client: ClaudeSDKClient | None = None
         self._ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
@@ -135,7 +127,7 @@ class CliProcess:
     @property
     def goes_on(self) -> bool:
         """Whether the last turn ended well and left it fit for the conversation's next one."""
-        return self.alive and self._stays and (self._settling or self._free.is_set())
+        return self.alive and self._stays
 
     @property
     def settling(self) -> bool:
@@ -266,8 +258,8 @@ class CliProcess:
             async with asyncio.timeout(CONTROL_SECONDS):
                 await client.connect()
             self._ready.set_result(await client.get_server_info() or {})
-            async for message in client.receive_messages():
-                self._dispatch(message)
+            async for _ in client.receive_messages():
+                pass  # what is no control message was heard when it came
         except Exception as error:  # noqa: BLE001 - the SDK raises bare ones, for a timeout say
             self._lost(error)
         finally:
@@ -276,37 +268,36 @@ class CliProcess:
             with contextlib.suppress(Exception):
                 await client.disconnect()
 
-    def _tap(self, raw: dict[str, Any]) -> None:
-        running = self._running
-        if running is None or not running.live:
-            return
-        if raw.get("subtype") == "status" and raw.get("status") == "requesting":
-            self._apply(locked(running.plan.settings))
-        elif running.sentinel.must_kill(raw):
-            self.kill()
+    def _hear(self, raw: Raw) -> None:
+        """Take a message of the CLI, in the same step of the loop that read it.
 
-    def _dispatch(self, message: Message) -> None:
-        running = self._running
-        if self.bill is not None and isinstance(message, ResultMessage):
-            self.bill.told(message.total_cost_usd)
-        if self.bill is not None and isinstance(message, RateLimitEvent):
-            self.bill.meter.hear(message.rate_limit_info)
+        Not even the SDK's reader stands between: a turn has some ten thousand of them.
+        """
+        running, is_result = self._running, raw.get("type") == "result"
+        if self.bill is not None and is_result:
+            self.bill.told(raw.get("total_cost_usd"))
+        if self.bill is not None and raw.get("type") == "rate_limit_event":
+            self.bill.meter.hear(raw["rate_limit_info"])
         if self._settling:
-            if isinstance(message, ResultMessage):
-                self._settle(message)
+            if is_result:
+                self._settle(raw)
         elif running is not None and running.live:
-            self._answer(running, message)
-        elif self._waiting and isinstance(message, ResultMessage):
+            if raw.get("subtype") == "status" and raw.get("status") == "requesting":
+                self._apply(locked(running.plan.settings))
+            elif running.sentinel.must_kill(raw):
+                self.kill()
+            self._answer(running, raw)
+        elif self._waiting and is_result:
             self.kill()  # it gave up a call that should have waited
-        elif running is not None and isinstance(message, ResultMessage):
+        elif running is not None and is_result:
             running.replayed.set()
 
-    def _answer(self, running: _Running, message: Message) -> None:
-        if isinstance(message, UserMessage):
-            for block in message.content:
-                if isinstance(block, ToolResultBlock):
-                    self._calls.taken(block.tool_use_id)
-        events = running.translator.feed(message)
+    def _answer(self, running: _Running, raw: Raw) -> None:
+        if raw.get("type") == "user":
+            for block in raw["message"]["content"]:
+                if isinstance(block, dict) and block.get("type") == "tool_result":
+                    self._calls.taken(block["tool_use_id"])
+        events = running.translator.feed(raw)
         if running.translator.ended:  # whether or not anybody reads its events
             running.live = False
             self._end_turn(events[-1], keep=running.plan.keep and not self._unwanted)
@@ -332,10 +323,10 @@ class CliProcess:
             case _:
                 self.kill()
 
-    def _settle(self, result: ResultMessage) -> None:
+    def _settle(self, result: Raw) -> None:
         """The CLI is through with the turn as well: make it ready for the next one."""
         self._settling = False
-        if result.is_error or not self._stays:
+        if result.get("is_error") or not self._stays:
             self._free.set()
             self.kill()
         elif (unlocking := self._apply(unlocked(self._settings))) is not None:

@@ -1,7 +1,8 @@
-"""SDK messages → core events: the only place that knows the shapes of either side's stream.
+"""The CLI's messages → core events: the only place that knows the shapes of its stream.
 
-Source of the stream's shapes: the Messages API's own events (``message_start`` …), which the CLI
-passes on one by one inside ``stream_event`` messages.
+They are taken as the CLI writes them, as JSON objects (``stream_event``, ``assistant``, ``system``,
+``rate_limit_event``, ``result``). Source of the stream's shapes: the Messages API's own events
+(``message_start`` …), which the CLI passes on one by one inside ``stream_event`` messages.
 """
 
 import math
@@ -10,14 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field, frozen
-from claude_agent_sdk import (
-    AssistantMessage,
-    Message,
-    RateLimitEvent,
-    ResultMessage,
-    StreamEvent,
-    SystemMessage,
-)
 
 from bridge.claude.answer import Answer
 from bridge.claude.failures import (
@@ -63,6 +56,9 @@ _BLOCKS = {
 }
 _ENDS_A_TURN = {"end_turn", "stop_sequence", "tool_use"}
 
+Raw = dict[str, Any]
+"""A message as the CLI writes it."""
+
 
 @define
 class Sentinel:
@@ -81,7 +77,7 @@ class Sentinel:
     _strange: bool = field(default=False, init=False)  # a call that it would answer by itself
     _failed: bool = field(default=False, init=False)
 
-    def must_kill(self, raw: dict[str, Any]) -> bool:
+    def must_kill(self, raw: Raw) -> bool:
         """Look at the next raw message of the turn."""
         if raw.get("type") == "assistant":
             # The CLI's own prose about a failure; it closes the stream by itself, and the result
@@ -128,7 +124,7 @@ class RetryPolicy:
 
 @define
 class Translator:
-    """One turn: :meth:`feed` takes each SDK message and gives the events that it means.
+    """One turn: :meth:`feed` takes each message and gives the events that it means.
 
     :attr:`ended` is true after ``TurnFinished`` or ``TurnFailed``; nothing is emitted after it.
     ``now`` gives the time as seconds since 1970.
@@ -145,11 +141,11 @@ class Translator:
     _thought: bool = field(default=False, init=False)
     _usage: dict[str, Any] = field(factory=dict, init=False)
     _answer: Answer = field(factory=Answer, init=False)
-    _synthetic: AssistantMessage | None = field(default=None, init=False)
+    _synthetic: Raw | None = field(default=None, init=False)
     _refused: bool = field(default=False, init=False)
     _quota_resets_at: int | None = field(default=None, init=False)
 
-    def feed(self, message: Message) -> list[Event]:
+    def feed(self, message: Raw) -> list[Event]:
         """Translate the next message of the turn."""
         if self.ended:
             return []
@@ -164,25 +160,24 @@ class Translator:
         self.ended = True
         return [TurnFailed(error=errors.ProcessLost(why))]
 
-    def _translate(self, message: Message) -> list[Event]:
-        match message:
-            case StreamEvent(parent_tool_use_id=None) if self._synthetic is None:
-                return self._stream(message.event)
-            case AssistantMessage(error=str()) if message.stop_reason != "refusal":
-                self._synthetic = message  # prose, not an answer; its status comes with the result
-                return []
-            case SystemMessage(subtype="model_refusal_no_fallback"):
+    def _translate(self, message: Raw) -> list[Event]:
+        match message.get("type"), message.get("subtype"):
+            case "stream_event", _:
+                if self._synthetic is None and message.get("parent_tool_use_id") is None:
+                    return self._stream(message["event"])
+            case "assistant", _:
+                if message.get("error") and message["message"].get("stop_reason") != "refusal":
+                    self._synthetic = message  # prose, no answer; its status comes with the result
+            case "system", "model_refusal_no_fallback":
                 self._refused = True  # it may then leave the stop reason out of the stream
-                return []
-            case SystemMessage(subtype="api_retry"):
-                return self._retry(message.data)
-            case RateLimitEvent() if message.rate_limit_info.status == "rejected":
-                self._quota_resets_at = message.rate_limit_info.resets_at
-                return []
-            case ResultMessage():
+            case "system", "api_retry":
+                return self._retry(message)
+            case "rate_limit_event", _:
+                if message["rate_limit_info"]["status"] == "rejected":
+                    self._quota_resets_at = message["rate_limit_info"].get("resetsAt")
+            case "result", _:
                 return [TurnFailed(error=self._failure(message))]
-            case _:
-                return []
+        return []
 
     # -- the stream of the Messages API ----------------------------------------------------------
 
@@ -311,18 +306,18 @@ class Translator:
             return []
         return [TurnFailed(error=upstream_error(status, "", retry_after=math.ceil(wait)))]
 
-    def _failure(self, result: ResultMessage) -> errors.BridgeError:
-        words = prose_of(result, self._synthetic)
-        if self._synthetic is not None and self._synthetic.error == "authentication_failed":
-            if result.api_error_status is None:
+    def _failure(self, result: Raw) -> errors.BridgeError:
+        words, status = prose_of(result, self._synthetic), result.get("api_error_status")
+        if self._synthetic is not None and self._synthetic["error"] == "authentication_failed":
+            if status is None:
                 return errors.NotLoggedIn(LOGIN_ADVICE)
-        elif self._started and result.api_error_status is None:
+        elif self._started and status is None:
             # Too long it was not, or nothing would have come: that is our own lock, see options.py.
             return stream_broken("" if TOO_LONG.search(words) else words)
         wait = None
         if self._quota_resets_at is not None:
             wait = max(1, math.ceil(self._quota_resets_at - self._now()))
-        return upstream_error(result.api_error_status, words, retry_after=wait)
+        return upstream_error(status, words, retry_after=wait)
 
 
 def usage_of(raw: dict[str, Any], *, thought: bool = False) -> Usage:

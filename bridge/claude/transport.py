@@ -29,7 +29,10 @@ MAX_LINE = 64 * 1024 * 1024
 STDERR_LINES = 20
 REAP_SECONDS = 5.0
 
-Tap = Callable[[dict[str, Any]], None]
+Hear = Callable[[dict[str, Any]], None]
+
+CONTROL = frozenset({"control_request", "control_response", "control_cancel_request"})
+"""What the SDK and the CLI say to each other; all else is about the conversation."""
 
 
 @frozen(kw_only=True)
@@ -53,13 +56,14 @@ def _launched(argv: tuple[str, ...]) -> list[str]:
 class CliTransport(Transport):
     """One CLI process as the SDK sees it.
 
-    ``tap`` is called with every message in the same step of the loop that read it, before anybody
-    else is woken: whoever must stop the CLI from going on by itself has about 10 ms.
+    ``hear`` is called with every message about the conversation in the same step of the loop that
+    read it: whoever must stop the CLI from going on by itself has about 10 ms. The SDK then gets
+    the control messages alone; without a ``hear`` it gets all of them.
     """
 
-    def __init__(self, command: Command, *, tap: Tap | None = None) -> None:
+    def __init__(self, command: Command, *, hear: Hear | None = None) -> None:
         self._command = command
-        self._tap = tap
+        self._hear = hear
         self._pipes: _Pipes | None = None
         self._initialize_fields: dict[str, Any] = {}
         self._control: dict[str, asyncio.Future[dict[str, Any]]] = {}
@@ -206,11 +210,11 @@ class CliTransport(Transport):
         except ValueError as error:
             self._broken(CLIJSONDecodeError(f"(a line of {len(line)} bytes)", error))
             return
-        try:
-            if self._tap is not None:
-                self._tap(message)
-        except Exception as error:  # noqa: BLE001 - whatever a message of an odd shape leads to
-            self._broken(CLIConnectionError(f"a message of an odd shape: {error!r}"))
+        if self._hear is not None and message.get("type") not in CONTROL:
+            try:
+                self._hear(message)
+            except Exception as error:  # noqa: BLE001 - whatever a message of an odd shape leads to
+                self._broken(CLIConnectionError(f"a message of an odd shape: {error!r}"))
             return
         if message.get("type") == "control_response":
             self._answered = True

@@ -27,10 +27,11 @@ def test_an_answer(model: str) -> None:
 @each_model
 def test_a_stream(model: str) -> None:
     chunks = list(ask(model, "[[words 12]]", stream=True, stream_options={"include_usage": True}))
-    pieces = [chunk.choices[0].delta.content for chunk in chunks]
+    spoken = [chunk for chunk in chunks if chunk.choices]  # newer ones pass the usage on alone
+    pieces = [chunk.choices[0].delta.content for chunk in spoken]
     assert sum(1 for piece in pieces if piece) == 12
     assert "".join(filter(None, pieces)).split() == words(12)
-    reasons = [chunk.choices[0].finish_reason for chunk in chunks]
+    reasons = [chunk.choices[0].finish_reason for chunk in spoken]
     assert [reason for reason in reasons if reason] == ["stop"]
     (usage,) = [chunk.usage for chunk in chunks if getattr(chunk, "usage", None)]
     assert usage.completion_tokens >= 12
@@ -135,7 +136,8 @@ def test_fields_without_effect_are_named() -> None:
     answer = ask("openai/gpt-4o", "[[say all the same]]", seed=7, user="ada")
     assert said(answer) == "all the same"
     headers = answer._hidden_params["additional_headers"]  # noqa: SLF001 - it is told there
-    assert headers["llm_provider-x-bridge-ignored"] == "seed, user"
+    ignored = headers["llm_provider-x-bridge-ignored"].split(", ")
+    assert sorted(ignored) == ["seed", "user"]  # in the order in which this version sends them
 
 
 @each_model

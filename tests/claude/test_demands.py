@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from attrs import frozen
-from claude_agent_sdk import StreamEvent
 from claude_turns import CLOSED, OBJECT, asking, call, tool
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -94,9 +93,7 @@ def events_of(blocks: list[Said], reason: str) -> list[Event]:
     return [
         event
         for line in stream(blocks, reason)
-        for event in translator.feed(
-            StreamEvent(uuid="u", session_id="s", event=line, parent_tool_use_id=None)
-        )
+        for event in translator.feed({"type": "stream_event", "event": line})
     ]
 
 

@@ -1,12 +1,13 @@
 """What keeps a living CLI from calling the model by itself. A later CLI may change any of it."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from claude_agent_sdk import ClaudeSDKClient, ResultMessage
+from claude_agent_sdk import ClaudeSDKClient
 
 from bridge.claude.options import (
     Launch,
@@ -26,18 +27,21 @@ class Cli:
     """The real program without our process around it: nobody kills it."""
 
     def __init__(self, launch: Launch, tmp: Path) -> None:
-        self.transport = CliTransport(launch.command(tmp), tap=self.tap)
+        self.results: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.transport = CliTransport(launch.command(tmp), hear=self.hear)
         self.client = ClaudeSDKClient(sdk_options(), transport=self.transport)
         self.lock = True
 
-    def tap(self, raw: dict[str, Any]) -> None:
+    def hear(self, raw: dict[str, Any]) -> None:
         if self.lock and raw.get("status") == "requesting":
             self.apply(locked(SETTINGS))
+        if raw["type"] == "result":
+            self.results.put_nowait(raw)
 
     def apply(self, settings: dict[str, Any]) -> Any:
         return self.transport.tell({"subtype": "apply_flag_settings", "settings": settings})
 
-    async def turn(self, text: str) -> ResultMessage:
+    async def turn(self, text: str) -> dict[str, Any]:
         async def prompt() -> AsyncIterator[dict[str, Any]]:
             yield {
                 "type": "user",
@@ -47,10 +51,7 @@ class Cli:
             }
 
         await self.client.query(prompt())
-        async for message in self.client.receive_response():
-            if isinstance(message, ResultMessage):
-                return message
-        raise AssertionError("no result")
+        return await self.results.get()
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ async def test_an_unlocked_cli_makes_another(cli: Cli, upstream: DemoUpstream) -
     await cli.turn("[[slow .2]] [[cut 3]] [[words 50]]")
     await cli.apply(unlocked(SETTINGS))
     result = await cli.turn("[[slow .2]] [[say still here]]")
-    assert (result.is_error, result.result) == (False, "still here")
+    assert (result["is_error"], result["result"]) == (False, "still here")
     assert [received.state for received in upstream.requests] == ["answered"] * 2
     assert {received.body["temperature"] for received in upstream.requests} == {0.5}
     assert {received.body["model"] for received in upstream.requests} == {"claude-sonnet-4-5"}
@@ -115,5 +116,5 @@ async def test_a_locked_cli_still_retries_the_call_that_it_has_announced(
     cli: Cli, upstream: DemoUpstream
 ) -> None:
     result = await cli.turn("[[slow .2]] [[fail 529]]")
-    assert result.api_error_status == 529
+    assert result["api_error_status"] == 529
     assert len(upstream.requests) == 2

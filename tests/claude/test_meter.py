@@ -1,7 +1,5 @@
 """What Claude Code tells of costs and of the plan."""
 
-from claude_agent_sdk import RateLimitInfo
-
 from bridge.claude.meter import Bill, Meter, Spent
 
 
@@ -29,18 +27,18 @@ def test_a_total_is_split_into_what_turns_cost() -> None:
 def test_the_latest_state_of_each_window_of_the_plan_holds() -> None:
     meter = Meter()
     assert meter.quotas == {}
-    meter.hear(RateLimitInfo(status="allowed", rate_limit_type="five_hour", utilization=0.5))
-    meter.hear(RateLimitInfo(status="allowed_warning", rate_limit_type="seven_day"))
+    meter.hear({"status": "allowed", "rateLimitType": "five_hour", "utilization": 0.5})
+    meter.hear({"status": "allowed_warning", "rateLimitType": "seven_day"})
     meter.hear(
-        RateLimitInfo(
-            status="rejected",
-            rate_limit_type="five_hour",
-            utilization=1.0,
-            resets_at=1_790_000_000,
-            overage_status="rejected",
-        )
+        {
+            "status": "rejected",
+            "rateLimitType": "five_hour",
+            "utilization": 1.0,
+            "resetsAt": 1_790_000_000,
+            "overageStatus": "rejected",
+        }
     )
-    meter.hear(RateLimitInfo(status="allowed"))
+    meter.hear({"status": "allowed"})
     found = {quota.window: (quota.status, quota.utilization) for quota in meter.quotas.values()}
     assert found == {
         "five_hour": ("rejected", 1.0),

@@ -88,7 +88,7 @@ async def test_garbage_that_comes_before_the_start_is_over_ends_the_process_too(
 
 async def test_a_message_of_an_odd_shape_ends_the_process(program: SpawnProgram) -> None:
     transport = program("print(json.dumps({'type': 'stream_event'})); time.sleep(60)")
-    transport._tap = lambda raw: raw["event"]
+    transport._hear = lambda raw: raw["event"]
     await transport.connect()
     with pytest.raises(CLIConnectionError, match="odd shape"):
         [message async for message in transport.read_messages()]
@@ -109,7 +109,7 @@ async def test_an_early_end_is_an_error_for_whoever_initializes(program: SpawnPr
     await transport.connect()
     with pytest.raises(CLIConnectionError, match="before it was initialized"):
         [message async for message in transport.read_messages()]
-    assert transport.stderr_tail == ("no such option",)
+    await until(lambda: transport.stderr_tail == ("no such option",))  # a pipe of its own
     with pytest.raises(CLIConnectionError):
         await transport.write("{}\n")
 

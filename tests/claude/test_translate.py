@@ -1,11 +1,9 @@
-"""SDK messages → events, case by case; what the real CLI sends is shown in tests/web."""
+"""The CLI's messages → events, case by case; what the real CLI sends is shown in tests/web."""
 
 from typing import Any
 
 import pytest
 from attrs import evolve
-from claude_agent_sdk import AssistantMessage, Message, StreamEvent, TextBlock
-from claude_agent_sdk._internal.message_parser import parse_message
 
 from bridge.claude.failures import upstream_error
 from bridge.claude.translate import RetryPolicy, Sentinel, Translator
@@ -122,9 +120,7 @@ def feed(*lines: dict[str, Any], policy: RetryPolicy = POLICY) -> list[Event]:
     translator = Translator(policy=policy, now=lambda: 1000.0)
     events: list[Event] = []
     for line in lines:
-        message: Message | None = parse_message(line)
-        assert message is not None
-        events += translator.feed(message)
+        events += translator.feed(line)
     return events
 
 
@@ -448,11 +444,10 @@ def test_a_lost_process_fails_a_turn_once() -> None:
 
 def test_messages_of_no_interest() -> None:
     translator = Translator(policy=POLICY)
-    assert translator.feed(AssistantMessage(content=[TextBlock(text="hi")], model="m")) == []
-    nested = StreamEvent(
-        uuid="u", session_id="s", event=start()["event"], parent_tool_use_id="toolu_1"
-    )
-    assert translator.feed(nested) == []
+    said = {"content": [{"type": "text", "text": "hi"}], "model": "m"}
+    assert translator.feed({"type": "assistant", "message": said}) == []
+    assert translator.feed({**start(), "parent_tool_use_id": "toolu_1"}) == []
+    assert translator.feed({"type": "command_lifecycle", "state": "queued"}) == []
     assert not translator.ended
 
 

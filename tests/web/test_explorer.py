@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
 from browser import Tab, needs_chromium, tab_of
-from claude_agent_sdk import RateLimitInfo
 from playwright.async_api import Browser, Page, expect
 from serving import Running, new_id, running
 
@@ -172,13 +171,12 @@ async def test_the_plan_is_told_when_the_model_s_side_has(server: Running, tab: 
     await tab.page.goto(server.url, wait_until="networkidle")
     plan = tab.page.get_by_role("list", name="The plan\u2019s quota")
     await expect(plan).to_be_hidden()
-    told = RateLimitInfo(
-        status="allowed_warning",
-        rate_limit_type="five_hour",
-        utilization=0.81,
-        resets_at=int(time.time()) + 3_600,
-        raw={},
-    )
+    told = {
+        "status": "allowed_warning",
+        "rateLimitType": "five_hour",
+        "utilization": 0.81,
+        "resetsAt": int(time.time()) + 3_600,
+    }
     server.engine.meter.hear(told)  # only a Claude account has one
     try:
         await tab.page.reload()

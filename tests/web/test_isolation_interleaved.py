@@ -46,6 +46,12 @@ class World:
     expected: dict[str, dict[str, Any]] = field(factory=dict)  # by nonce of the last message
     counts: Counter[str] = field(factory=Counter)
     numbers: int = 0
+    picks: list[float] = field(factory=list)
+
+    def deal(self, number: int) -> None:
+        """So many steps, of every kind as many as it should be, in any order."""
+        self.picks = [(place + 0.5) / number for place in range(number)]
+        self.random.shuffle(self.picks)
 
     def nonce(self) -> str:
         self.numbers += 1
@@ -74,7 +80,7 @@ class Client:
             await asyncio.sleep(0)
 
     async def step(self) -> None:
-        pick = self.world.random.random()
+        pick = self.world.picks.pop()
         if pick < 0.50:
             await self.turn()
         elif pick < 0.62:
@@ -88,10 +94,7 @@ class Client:
         elif pick < 0.82:
             await self.leave()
         elif pick < 0.88:
-            self.world.kill_one(
-                self.world.server.engine.processes()["running"], "kills in mid turn"
-            )
-            await self.turn()
+            await self.lose()
         elif pick < 0.93:
             self.world.kill_one(self.world.server.engine.processes()["idle"], "kills while idle")
             await self.turn()
@@ -129,17 +132,31 @@ class Client:
 
     async def leave(self) -> None:
         """Go away in the middle of an answer."""
-        nonce = self.world.nonce()
-        text = f"{nonce} [[stall 2]] [[words 30]]"
-        arrived = self.arrival(nonce)
-        asking = asyncio.create_task(self.ask(nonce, text))
-        await asyncio.wait([arrived, asking], return_when=asyncio.FIRST_COMPLETED)
-        arrived.cancel()
+        asking = await self.asking("[[stall 2]] [[words 30]]")
         if self.world.random.random() < 0.5:
             await asyncio.sleep(0.01)
         asking.cancel()
         await asyncio.wait([asking])
         self.world.counts["cancels"] += 1
+
+    async def lose(self) -> None:
+        """Somebody's process is killed in the middle of an answer."""
+        asking = await self.asking("[[slow .2]] [[words 2]]")
+        processes = self.world.server.engine.processes()["running"]
+        self.world.kill_one(processes, "kills in mid turn")
+        answer = await asking
+        if answer is not None:  # it was another's
+            self.history += [("user", asking.get_name()), ("assistant", answer)]
+
+    async def asking(self, directive: str) -> "asyncio.Task[str | None]":
+        """Somebody who asks, and whose request the model has; what is said is the task's name."""
+        nonce = self.world.nonce()
+        text = f"{nonce} {directive}"
+        arrived = self.arrival(nonce)
+        asking = asyncio.create_task(self.ask(nonce, text), name=text)
+        await asyncio.wait([arrived, asking], return_when=asyncio.FIRST_COMPLETED)
+        arrived.cancel()
+        return asking
 
     def arrival(self, nonce: str) -> "asyncio.Task[None]":
         requests = self.world.server.upstream.requests
@@ -219,6 +236,7 @@ async def test_each_request_sees_its_own_history_and_nothing_else(seed: int) -> 
             for key in KEYS
             for session in ("shared-name", f"of-{key}", None, None)
         ]
+        world.deal(len(clients) * STEPS)
         async with asyncio.TaskGroup() as group:
             for client in clients:
                 group.create_task(client.run())
