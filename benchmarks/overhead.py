@@ -16,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,11 @@ HISTORY = [
     for number in range(5)
     for role in ("user", "assistant")
 ]
+LIVE, NEXT, MATCHED = (
+    f"{who}, next turn" for who in ("live SDK client", "bridge, session", "bridge, matched")
+)
+ONE_SHOTS = "one-shot query(), {} at once"
+SESSIONS = "bridge, sessions' next turns, {} at once"
 DELTAS = 10_000
 SETTLE_SECONDS = 1.0
 """Between measurements, so that the pool is full again and nothing else runs."""
@@ -241,26 +246,48 @@ async def one_by_one(
     name: str, ask: Callable[[], Awaitable[Sample]], runs: int, settle: float, pid: int = 0
 ) -> Series:
     """One request after the other, each when everything is quiet; the first is not counted."""
-    await ask()
-    samples = []
-    cpu = 0.0
+    (series,) = await in_rotation({name: ask}, runs, settle, {name: pid})
+    return series
+
+
+async def in_rotation(
+    asks: Mapping[str, Callable[[], Awaitable[Sample]]],
+    runs: int,
+    settle: float,
+    pids: Mapping[str, int],
+) -> list[Series]:
+    """The same of several ways to ask, one after the other in each round.
+
+    What the machine does beside meets all of them alike, so that they can be compared.
+    """
+    for ask in asks.values():
+        await ask()
+    series = {name: Series(name, []) for name in asks}
+    cpu = dict.fromkeys(asks, 0.0)
     for _ in range(runs):
-        await asyncio.sleep(settle)
-        before = _cpu(pid)
-        samples.append(await ask())
-        cpu += _cpu(pid) - before
-    return Series(name, samples, cpu_seconds=cpu if pid else None)
+        for name, ask in asks.items():
+            await asyncio.sleep(settle)
+            before = _cpu(pids.get(name, 0))
+            series[name].samples.append(await ask())
+            cpu[name] += _cpu(pids.get(name, 0)) - before
+    for name, pid in pids.items():
+        series[name].cpu_seconds = cpu[name] if pid else None
+    return list(series.values())
 
 
-async def at_once(name: str, asks: Sequence[Callable[[], Awaitable[Sample]]]) -> Series:
-    """Requests that begin together; twice, the first time not counted."""
+async def at_once(
+    name: str, asks: Sequence[Callable[[], Awaitable[Sample]]], rounds: int = 1
+) -> Series:
+    """Requests that begin together, in so many rounds; one more before them is not counted."""
     seconds = 0.0
     samples: list[Sample] = []
-    for _ in range(2):
+    for number in range(rounds + 1):
         await asyncio.sleep(SETTLE_SECONDS)
         began = time.perf_counter()
-        samples = list(await asyncio.gather(*(ask() for ask in asks)))
-        seconds = time.perf_counter() - began
+        round_ = await asyncio.gather(*(ask() for ask in asks))
+        if number:
+            samples += round_
+            seconds += time.perf_counter() - began
     return Series(name, samples, seconds=seconds)
 
 
@@ -313,16 +340,11 @@ async def measure(runs: int, number: int, pool: int) -> tuple[list[Series], list
                 series.append(
                     await one_by_one("one-shot query()", lambda: ask_query(options), runs, 0.2)
                 )
-                async with ClaudeSDKClient(options) as client:
-                    series.append(
-                        await one_by_one(
-                            "live SDK client, next turn", lambda: ask_live(client), runs, 0.2
-                        )
-                    )
                 series.append(
                     await at_once(
-                        f"one-shot query(), {number} at once",
+                        ONE_SHOTS.format(number),
                         [lambda: ask_query(options)] * number,
+                        rounds=2,
                     )
                 )
                 # Without kept processes each request is a new process, a session a parked one.
@@ -357,16 +379,16 @@ async def measure(runs: int, number: int, pool: int) -> tuple[list[Series], list
                 async with served(environment, pool, "--max-live", "64") as (url, pid):
                     cpu, speed = await per_delta(http, url, pid)
                     others.append(f"a delta: {cpu:.0f} µs of CPU, {speed:.0f} a second")
-                    talks = {
-                        "session, next turn": Talk(http, url, "session"),
-                        "matched, next turn": Talk(http, url, None, HISTORY),
-                    }
-                    for name, talk in talks.items():
-                        series.append(await one_by_one(f"bridge, {name}", talk, runs, 0.2, pid))
+                    async with ClaudeSDKClient(options) as client:
+                        talks: dict[str, Callable[[], Awaitable[Sample]]] = {
+                            LIVE: lambda: ask_live(client),
+                            NEXT: Talk(http, url, "session"),
+                            MATCHED: Talk(http, url, None, HISTORY[:2]),
+                        }
+                        pids = {NEXT: pid, MATCHED: pid}
+                        series += await in_rotation(talks, 2 * runs, 0.2, pids)
                     sessions = [Talk(http, url, f"session {index}") for index in range(number)]
-                    series.append(
-                        await at_once(f"bridge, sessions' next turns, {number} at once", sessions)
-                    )
+                    series.append(await at_once(SESSIONS.format(number), sessions, rounds=5))
     finally:
         await upstream.stop()
     return series, others
@@ -378,13 +400,20 @@ def table(rows: list[dict[str, Any]], number: int) -> str:
     lines = [f"{'':44} {'ttft ms':>9} {'total ms':>9} {'ratio':>7} {'req/s':>7} {'cpu ms':>7}"]
     for row in rows:
         crowd = "at once" in row["name"]
-        floor = floors[f"one-shot query(), {number} at once" if crowd else "one-shot query()"]
+        floor = floors[ONE_SHOTS.format(number) if crowd else "one-shot query()"]
         ratio = row["ttft_ms"] / floor["ttft_ms"]
         lines.append(
             f"{row['name']:44} {row['ttft_ms']:9.1f} {row['total_ms']:9.1f} {ratio:7.2f} "
             f"{row['per_second'] or '':>7} {row['server_cpu_ms'] or '':>7}"
         )
     lines.append("ratio: time to the first word beside the one-shot query, alone or at once")
+    live = floors[LIVE]["ttft_ms"]
+    rates = [floors[name.format(number)]["per_second"] for name in (SESSIONS, ONE_SHOTS)]
+    lines.append(
+        f"next turns: {floors[NEXT]['ttft_ms'] / live:.2f} of a live client's in a session, "
+        f"{floors[MATCHED]['ttft_ms'] / live:.2f} matched; "
+        f"{number} at once: {rates[0] / rates[1]:.1f} times as many a second"
+    )
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Where the time of a session's next turn, and of a long history's replay, goes.
+"""Where the time of a session's next turn, and of a history's replay, goes.
 
     python benchmarks/where_it_goes.py [--runs 30]
 
@@ -164,15 +164,15 @@ async def measure(runs: int) -> None:
 
 
 async def replays(environment: dict[str, str]) -> None:
-    """What a history of 200 messages waits for."""
+    """What a history of 40 messages, which is told line by line, waits for."""
     with watched({}) as waits:
         async with aiohttp.ClientSession() as http, bridge(environment, process_idle=0) as url:
             for _ in range(3):
                 await asyncio.sleep(1)
                 waits.clear()
-                sample = await Talk(http, url, None, HISTORY * 20)()
+                sample = await Talk(http, url, None, HISTORY * 4)()
     print(
-        f"200 messages: {sample.first * 1000:.0f} ms to the first word, of which "
+        f"40 messages: {sample.first * 1000:.0f} ms to the first word, of which "
         f"{sum(waits) * 1000:.0f} ms are {len(waits)} waits until Claude Code has taken a message, "
         f"{statistics.median(waits) * 1000:.1f} ms each"
     )
