@@ -68,4 +68,4 @@ async def server(shared_server: Running) -> AsyncIterator[Running]:
     """
     shared_server.upstream.clear()
     yield shared_server
-    shared_server.engine.kept.end_all()
+    shared_server.engine.fleet.kept.end_all()

@@ -28,7 +28,7 @@ STALL = Kind("stall", "[[stall 2]]", errors=("timeout",))
 FAULTS = (
     Kind("429", "[[fail 429]]", errors=("rate_limit_exceeded",), calls=1 + RETRIES),
     Kind("429, wait", "[[fail 429 retry-after 60]]", errors=("rate_limit_exceeded",)),
-    Kind("500", "[[fail 500]]", errors=("overloaded",), calls=1 + RETRIES),
+    Kind("500", "[[fail 500]]", errors=("upstream_unavailable",), calls=1 + RETRIES),
     # Without a pace it may come before the first words are read, and is tried again.
     Kind("break", "[[break 2]]", errors=("stream_broken", "upstream_error"), calls=1 + RETRIES),
     Kind("error in stream", "[[stream-error 2]]", errors=("overloaded",)),

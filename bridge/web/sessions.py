@@ -71,7 +71,7 @@ async def session_stats(request: web.Request) -> web.Response:
                 "max_queue": engine.limits.max_queue,
             },
             "queue": {"running": engine.places.taken, "waiting": engine.places.waiting},
-            "spawn_ms": _spread(engine.pool.spawned),
+            "spawn_ms": _spread(engine.fleet.pool.spawned),
             "faults": dict(engine.faults),
             "server_memory_bytes": psutil.Process().memory_info().rss,
         }

@@ -80,7 +80,9 @@ async def test_a_fault_costs_its_turn_and_nothing_else(
     began = time.monotonic()
     with pytest.MonkeyPatch.context() as patch:
         if fault == "silence":
-            patch.setattr(behind.engine, "limits", evolve(behind.engine.limits, max_timeout=1.0))
+            patch.setattr(
+                behind.engine.fleet, "limits", evolve(behind.engine.limits, max_timeout=1.0)
+            )
         answer = await behind.ask(f"[[door {fault}]]", session_id=one, stream=stream)
     assert (answer.status, answer.error["code"]) == FAULTS[fault]
     assert time.monotonic() - began < 60
@@ -100,7 +102,7 @@ async def test_a_program_that_goes_and_comes_back(door: Path) -> None:
         door.rename(away)
         answer = await server.ask("what is my name?", session_id="one")
         assert answer.text, "the process that lives needs no program"
-        server.engine.kept.end_all()
+        server.engine.fleet.kept.end_all()
         for _ in range(2):
             answer = await server.ask("[[say lost]]", session_id="one")
             assert answer.status in {502, 503}

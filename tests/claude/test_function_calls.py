@@ -121,7 +121,7 @@ async def server(shared: Running) -> AsyncIterator[Running]:
     """A server that these tests share, with an empty log and nothing kept."""
     shared.upstream.clear()
     yield shared
-    shared.engine.kept.end_all()
+    shared.engine.fleet.kept.end_all()
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def waiting(server: Running) -> list[int]:
 async def nothing_goes_on(server: Running) -> None:
     """Nothing is running, kept or being ended; what is left is ready for others."""
     await until(lambda: not server.engine.processes()["running"])
-    await server.engine.pool.settled()
+    await server.engine.fleet.pool.settled()
     left = server.engine.processes()
     assert (left["running"], left["idle"], left["waiting"]) == ([], [], [])
     await server.upstream.wait_idle(10)
@@ -664,9 +664,9 @@ class Clock:
 @pytest.fixture
 def clock(server: Running, monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(server.engine, "clock", made)
-    monkeypatch.setattr(server.engine.kept, "clock", made)
-    monkeypatch.setattr(server.engine, "_last_turn", made.now)
+    monkeypatch.setattr(server.engine.fleet, "clock", made)
+    monkeypatch.setattr(server.engine.fleet.kept, "clock", made)
+    monkeypatch.setattr(server.engine.fleet, "last_turn", made.now)
     return made
 
 
@@ -714,7 +714,7 @@ async def test_a_conversation_that_is_released_waits_no_more(server: Running) ->
 async def test_who_may_not_wait_does_not(
     server: Running, talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.engine, "limits", evolve(server.engine.limits, tool_wait=0.0))
+    monkeypatch.setattr(server.engine.fleet, "limits", evolve(server.engine.limits, tool_wait=0.0))
     await talk.say("[[call f]]")
     await nothing_goes_on(server)
     await talk.say(*talk.results())

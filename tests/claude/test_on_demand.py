@@ -45,8 +45,8 @@ async def test_it_says_so_once_and_goes_on(
             assert seen[2]["messages"] == heard("[[say another]]")
             await until(lambda: not server.engine.processes()["ready"])
             scratch = server.engine.account.launch.scratch
-            server.engine.kept.end_all()
-            await server.engine.pool.settled()
+            server.engine.fleet.kept.end_all()
+            await server.engine.fleet.pool.settled()
             assert list(scratch.iterdir()) == []
     said = [record for record in caplog.records if "takes no system prompt" in record.message]
     assert len(said) == 1

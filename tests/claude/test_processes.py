@@ -195,7 +195,7 @@ async def test_a_process_killed_in_mid_turn_is_an_error_frame(server: Running) -
     body = {"model": "haiku", "stream": True, "messages": messages}
     async with server.post("/v1/chat/completions", body) as response:
         await response.content.readuntil(b"\n\n")
-        (busy,) = server.engine._running
+        (busy,) = server.engine.fleet.running
         assert busy.pid is not None
         os.kill(busy.pid, 9)
         rest = await response.text()
@@ -208,9 +208,9 @@ async def test_a_process_killed_in_mid_turn_is_an_error_frame(server: Running) -
 
 async def test_a_ready_process_that_died_is_replaced_without_a_word(server: Running) -> None:
     await server.chat("warm up")
-    await server.engine.pool.settled()
-    assert server.engine.pool._ready
-    for process in server.engine.pool._ready:
+    await server.engine.fleet.pool.settled()
+    assert server.engine.fleet.pool._ready
+    for process in server.engine.fleet.pool._ready:
         assert process.pid is not None
         os.kill(process.pid, 9)
     status, body = await server.chat("[[say still here]]")
@@ -220,8 +220,8 @@ async def test_a_ready_process_that_died_is_replaced_without_a_word(server: Runn
 async def test_the_attempt_after_a_lost_ready_process_takes_no_other_ready_one() -> None:
     async with running(pool_size=3, max_live=5) as server:
         await server.chat("warm up")
-        await server.engine.pool.settled()
-        doomed = server.engine.pool.ready
+        await server.engine.fleet.pool.settled()
+        doomed = server.engine.fleet.pool.ready
         assert len(doomed) == 3
         for process in doomed:  # each dies as soon as it is asked for something
             process.begin = dying(process)
@@ -270,13 +270,13 @@ async def test_a_process_of_an_earlier_login_is_not_kept() -> None:
 async def test_a_ready_or_an_idle_process_of_an_earlier_login_is_not_handed_out() -> None:
     async with running(pool_size=1) as server:
         await server.ask("[[say 1]]", session_id="s")
-        await server.engine.pool.settled()
-        old = [*server.engine.pool.ready, *server.engine.kept]
+        await server.engine.fleet.pool.settled()
+        old = [*server.engine.fleet.pool.ready, *server.engine.fleet.kept]
         assert len(old) == 2
         log_in_anew(server)
         await until(lambda: not any(process.alive for process in old))
-        await server.engine.pool.settled()
-        assert [process.launch for process in server.engine.pool.ready] == [
+        await server.engine.fleet.pool.settled()
+        assert [process.launch for process in server.engine.fleet.pool.ready] == [
             server.engine.account.launch
         ]
         answers = [await server.ask("[[say 2]]", session_id="s"), await server.ask("[[say 2]]")]
@@ -296,14 +296,14 @@ async def test_a_process_whose_start_began_under_an_earlier_login_does_not_becom
 
     async with running(pool_size=1) as server:
         await server.engine.account.known_names()
-        await server.engine.pool.settled()
+        await server.engine.fleet.pool.settled()
         monkeypatch.setattr(CliProcess, "spawn", slow_spawn)
         await server.chat("[[say hi]]")
         await until(lambda: len(begun) == 1)
         log_in_anew(server)
         gate.set()
-        await server.engine.pool.settled()
-        ready = server.engine.pool.ready
+        await server.engine.fleet.pool.settled()
+        ready = server.engine.fleet.pool.ready
         assert len(ready) == 1
         assert not begun[0].alive
         assert begun[0] not in ready
@@ -353,7 +353,7 @@ async def test_waiting_for_a_place_ends_with_the_deadline() -> None:
         server.engine.places.leave()
         assert (status, body["error"]["code"]) == (504, "timeout")
         assert len(server.upstream.requests) == 0
-        server.engine.limits = evolve(server.engine.limits, max_timeout=60)
+        server.engine.fleet.limits = evolve(server.engine.limits, max_timeout=60)
         assert (await server.chat("[[say free again]]"))[0] == 200
 
 
@@ -400,7 +400,7 @@ async def test_no_place_for_a_directory_is_an_error_and_passes() -> None:
     async with running(pool_size=0) as server:
         scratch = server.engine.account.launch.scratch
         await server.engine.account.known_names()
-        await server.engine.pool.settled()
+        await server.engine.fleet.pool.settled()
         scratch.rmdir()
         status, body = await server.chat("hello")
         assert (status, body["error"]["code"]) == (503, "spawn_failed")
@@ -413,12 +413,12 @@ async def test_nothing_is_left_of_a_conversation() -> None:
         scratch = server.engine.account.launch.scratch
         for message in ("[[say one]]", "[[cut 2]] [[words 9]]", "[[fail 400 no]]", "[[empty]]"):
             await server.chat(message)
-        await server.engine.pool.settled()
-        ready = [process._tmp for process in server.engine.pool._ready]
+        await server.engine.fleet.pool.settled()
+        ready = [process._tmp for process in server.engine.fleet.pool._ready]
         assert [path for path in scratch.iterdir() if path not in ready] == []
         assert list(server.engine.account.launch.workdir.iterdir()) == []
         config = server.engine.account.launch.config_dir
-        pids = {f"{process.pid}.json" for process in server.engine.pool._ready}
+        pids = {f"{process.pid}.json" for process in server.engine.fleet.pool._ready}
         assert {path.name for path in (config / "sessions").glob("*")} <= pids
         assert list(config.rglob("*.jsonl")) == []
     assert not scratch.exists()

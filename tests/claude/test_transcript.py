@@ -148,7 +148,7 @@ HISTORY: list[dict[str, Any]] = [
 @pytest.fixture
 async def simple(server: Running) -> AsyncIterator[Running]:
     """The shared server, without any kept process and with an empty log."""
-    server.engine.kept.end_all()
+    server.engine.fleet.kept.end_all()
     server.upstream.clear()
     yield server
 
@@ -173,7 +173,7 @@ async def oauth(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runni
 
 async def sent(server: Running, worth: int, messages: list[Any], **fields: Any) -> Any:
     """The requests upstream, when a transcript is worth it from so many messages of the user on."""
-    server.engine.kept.end_all()
+    server.engine.fleet.kept.end_all()
     server.upstream.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transcript, "WORTH_IT", worth)
@@ -246,8 +246,8 @@ async def test_nothing_of_it_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
         assert any(path.suffix == ".jsonl" for path in found)
         files = [path for path in found if path.is_file() and not path.is_symlink()]
         assert not any(secret.encode() in path.read_bytes() for path in files)
-        server.engine.kept.end_all()
-        await server.engine.pool.settled()
+        server.engine.fleet.kept.end_all()
+        await server.engine.fleet.pool.settled()
         assert list(scratch.iterdir()) == []
 
 

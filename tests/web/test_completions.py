@@ -414,11 +414,11 @@ async def test_a_session_keeps_its_own_system_prompt(server: Running) -> None:
 
 
 async def test_a_prompt_without_a_name_is_a_conversation_of_its_own(server: Running) -> None:
-    server.engine.kept.end_all()
+    server.engine.fleet.kept.end_all()
     for _ in range(2):
         answer = await complete(server, "[[say same]]")
         assert answer.outcome is None
         assert "x-session-id" not in answer.headers
     assert [seen["messages"] for seen in server.seen()] == [heard("[[say same]]")] * 2
     assert len(set(server.processes())) == 2
-    assert len(server.engine.kept) == 0, "nobody can go on with them"
+    assert len(server.engine.fleet.kept) == 0, "nobody can go on with them"

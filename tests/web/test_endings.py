@@ -39,9 +39,9 @@ def finish(events: list[str]) -> list[str]:
 async def settled(server: Running) -> int:
     """The number of upstream requests, when the CLI had its chance to make another one."""
     await server.upstream.wait_idle(timeout=60)
-    await until(lambda: not server.engine._running)
-    await server.engine.pool.settled()
-    if not len(server.engine.kept):  # it is gone; what it had sent came before this:
+    await until(lambda: not server.engine.fleet.running)
+    await server.engine.fleet.pool.settled()
+    if not len(server.engine.fleet.kept):  # it is gone; what it had sent came before this:
         async with server.http.get(server.upstream.url):
             return len(server.upstream.requests)
     # A CLI that went on by itself would ask again within 10 ms; the next turn takes longer.
@@ -276,7 +276,9 @@ async def test_a_turn_that_takes_too_long_ends(
 ) -> None:
     await server.ask("[[say hi]]")  # so that its process need not start within the time
     server.upstream.clear()
-    monkeypatch.setattr(server.engine, "limits", evolve(server.engine.limits, max_timeout=1.0))
+    monkeypatch.setattr(
+        server.engine.fleet, "limits", evolve(server.engine.limits, max_timeout=1.0)
+    )
     messages = said("[[say hi]]", "hi", message)
     if stream and "words" in message:
         status, events = await server.stream(messages)
@@ -351,7 +353,7 @@ async def test_silence_is_filled_with_pings_and_an_error_after_one_is_a_frame() 
         assert status == 200
         assert events.count(": ping") >= 2
         assert joined([event for event in events if not event.startswith(":")]) == "at last"
-        server.engine.limits = evolve(server.engine.limits, max_timeout=1.0)
+        server.engine.fleet.limits = evolve(server.engine.limits, max_timeout=1.0)
         status, events = await server.stream("[[stall]]")
         assert (status, events[0]) == (200, ": ping")
         assert json.loads(events[-1])["error"]["code"] == "timeout"

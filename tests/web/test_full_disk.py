@@ -63,8 +63,8 @@ async def remembers(server: Running, told: str, number: int) -> None:
 async def test_no_room_for_the_files_of_a_process(disk: Path, names: bool) -> None:
     async with running(max_timeout=60) as server:
         told = (await server.ask("my name is Ada", session_id="one")).text
-        server.engine.kept.end_all()
-        await server.engine.pool.settled()
+        server.engine.fleet.kept.end_all()
+        await server.engine.fleet.pool.settled()
         made = fill(disk, names=names)
         answer = await server.ask("[[say hello]]", session_id="two")
         if names:

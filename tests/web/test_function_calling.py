@@ -55,7 +55,7 @@ def calls(answer: Answer) -> dict[str, str]:
 @pytest.fixture
 async def fresh(server: Running) -> AsyncIterator[Running]:
     """The shared server without any kept process."""
-    server.engine.kept.end_all()
+    server.engine.fleet.kept.end_all()
     yield server
 
 
@@ -258,15 +258,15 @@ async def kill(server: Running, session: str | None) -> None:
 
 
 async def evict(server: Running, session: str | None) -> None:
-    server.engine.kept.end_oldest()
+    server.engine.fleet.kept.end_oldest()
 
 
 async def expire(server: Running, session: str | None) -> None:
-    server.engine.kept.end_idle(1e9, waiting=0)
+    server.engine.fleet.kept.end_idle(1e9, waiting=0)
 
 
 async def end_all(server: Running, session: str | None) -> None:
-    server.engine.kept.end_all()
+    server.engine.fleet.kept.end_all()
 
 
 GONE: dict[str, Step] = {
@@ -307,7 +307,7 @@ async def test_a_turn_that_is_gone_is_replayed_with_one_request_a_step(
 ) -> None:
     await loop(fresh, nothing, new_id() if session else None)
     parked = fresh.seen()
-    fresh.engine.kept.end_all()
+    fresh.engine.fleet.kept.end_all()
     fresh.upstream.clear()
     last = await loop(fresh, GONE[how], new_id() if session else None)
     assert last.text == "get_weather returned: sunny\nget_time returned: noon"
@@ -359,7 +359,7 @@ async def test_ids_of_other_models_are_made_fit(fresh: Running) -> None:
 async def test_earlier_calls_without_functions_now(fresh: Running) -> None:
     answer = await fresh.ask([user(BOTH)], tools=TOOLS)
     results = [result(i) for i in calls(answer).values()]
-    fresh.engine.kept.end_all()
+    fresh.engine.fleet.kept.end_all()
     last = await fresh.ask([user(BOTH), message(answer), *results, user("hello")])
     assert last.status == 200
     received = fresh.upstream.requests[-1].body
@@ -615,13 +615,13 @@ async def parked(server: Running, session: str) -> dict[str, str]:
 async def gone(server: Running) -> None:
     """Nothing waits any more, and what waited is reaped."""
     await until(lambda: server.engine.processes()["waiting"] == [])
-    await server.engine.pool.settled()
+    await server.engine.fleet.pool.settled()
 
 
 async def test_a_client_that_never_comes_back(fresh: Running) -> None:
     session = new_id()
     call = await parked(fresh, session)
-    fresh.engine.kept.end_idle(1e9, waiting=0)
+    fresh.engine.fleet.kept.end_idle(1e9, waiting=0)
     await gone(fresh)
     assert len(fresh.upstream.requests) == 1
     assert (await fresh.rest("GET", f"/{session}")).data["state"] == "waiting"

@@ -260,7 +260,7 @@ async def test_each_request_sees_its_own_history_and_nothing_else(seed: int) -> 
         assert world.counts["requests"] >= len(clients) * STEPS * 0.9
         assert min(world.counts[kind] for kind in ("cancels", "kills in mid turn", "200 matched"))
         await _as_told_over_rest(clients)
-        await until(lambda: not server.engine._running)
+        await until(lambda: not server.engine.fleet.running)
 
 
 async def _as_told_over_rest(clients: list[Client]) -> None:

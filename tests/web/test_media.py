@@ -155,16 +155,16 @@ SEEN = [block for _, block in MEDIA.values()]
 @pytest.fixture
 async def fresh(server: Running) -> AsyncIterator[Running]:
     """The shared server without any kept process; it forgets these conversations afterwards."""
-    server.engine.kept.end_all()
+    server.engine.fleet.kept.end_all()
     yield server
     server.upstream.clear()
-    server.engine.kept.end_all()
+    server.engine.fleet.kept.end_all()
     await server.sessions.delete_all("local")
 
 
 async def killed(server: Running) -> None:
     """The one process that holds a conversation dies."""
-    (process,) = (kept for kept in server.engine.kept if kept.alive)
+    (process,) = (kept for kept in server.engine.fleet.kept if kept.alive)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     await until(lambda: not process.alive)
@@ -513,8 +513,8 @@ async def test_nothing_of_media_is_on_disk(fresh: Running) -> None:
     )
     assert again.text == "again"
     assert list(traces(root)) == []
-    fresh.engine.kept.end_all()
-    await fresh.engine.pool.settled()
+    fresh.engine.fleet.kept.end_all()
+    await fresh.engine.fleet.pool.settled()
     assert list(traces(root)) == []
     assert not Path(f"/proc/{pid}").exists()
 

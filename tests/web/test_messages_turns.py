@@ -44,7 +44,7 @@ THINKING = {"budget": BUDGET, "adaptive": ADAPTIVE, "shown": SHOWN, "unasked": U
 @pytest.fixture
 async def fresh(server: Running) -> AsyncIterator[Running]:
     """The shared server without any kept process."""
-    server.engine.kept.end_all()
+    server.engine.fleet.kept.end_all()
     yield server
 
 

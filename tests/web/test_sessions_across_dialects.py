@@ -22,7 +22,7 @@ CALL = '[[call get_weather {"city": "Paris"}]] [[call get_weather {"city": "Rome
 @pytest.fixture
 async def fresh(server: Running) -> AsyncIterator[Running]:
     """The shared server without any kept process."""
-    server.engine.kept.end_all()
+    server.engine.fleet.kept.end_all()
     yield server
 
 
@@ -125,7 +125,7 @@ async def test_thoughts_of_a_session_stay_in_it_for_both(fresh: Running) -> None
     fields: dict[str, Any] = {"model": NEWER, "session_id": session}
     first = await tell(fresh, "[[think alpha]] [[say a]]", **fields)
     await ask(fresh, "[[redacted]] [[say b]]", **fields)
-    fresh.engine.kept.end_all()  # it is replayed
+    fresh.engine.fleet.kept.end_all()  # it is replayed
     await tell(fresh, "[[say c]]", **fields)
     seen = fresh.seen()[-1]["messages"]
     assert seen[1]["content"] == first.data["content"]

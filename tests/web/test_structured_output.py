@@ -43,7 +43,7 @@ def content(answer: Answer) -> Any:
 @pytest.fixture
 async def fresh(server: Running) -> AsyncIterator[Running]:
     """The shared server without any kept process."""
-    server.engine.kept.end_all()
+    server.engine.fleet.kept.end_all()
     yield server
 
 

@@ -21,8 +21,8 @@ class Clock:
 
     def __init__(self, server: Running) -> None:
         self.now = 1000.0
-        server.engine.clock = server.engine.kept.clock = self
-        server.engine._last_turn = self.now
+        server.engine.fleet.clock = server.engine.fleet.kept.clock = self
+        server.engine.fleet.last_turn = self.now
 
     def __call__(self) -> float:
         return self.now
@@ -68,7 +68,7 @@ def counts(server: Running) -> dict[str, int]:
 async def settled(server: Running) -> dict[str, int]:
     """The counts when nothing goes on any more."""
     await server.engine.account.known_names()
-    await server.engine.pool.settled()
+    await server.engine.fleet.pool.settled()
     return counts(server)
 
 
@@ -148,7 +148,7 @@ async def test_a_process_that_replaces_a_lost_one_is_not_one_too_many(census: Ce
         async with server.next_request(), server.post("/v1/chat/completions", STREAM) as first:
             await first.content.readuntil(b"word1")
             await until(lambda: counts(server)["ready"] == 1)
-            (ready,) = server.engine.pool.ready
+            (ready,) = server.engine.fleet.pool.ready
             begin = ready.begin
 
             def begin_and_die(*args: Any) -> Any:
@@ -321,7 +321,7 @@ async def test_the_limits_told_are_those_that_hold() -> None:
 async def test_the_stats_of_a_server_that_has_started_nothing() -> None:
     async with running(pool_size=0) as server:
         await settled(server)
-        server.engine.pool.spawned.clear()
+        server.engine.fleet.pool.spawned.clear()
         told = await stats(server)
         assert told["spawn_ms"] == {"count": 0, "median": None, "longest": None}
 

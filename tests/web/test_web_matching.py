@@ -15,7 +15,7 @@ Messages = list[dict[str, Any]]
 @pytest.fixture
 async def fresh(server: Running) -> AsyncIterator[Running]:
     """The shared server without any kept process."""
-    server.engine.kept.end_all()
+    server.engine.fleet.kept.end_all()
     yield server
 
 
@@ -99,8 +99,8 @@ async def test_what_differs_in_anything_is_not_matched(fresh: Running) -> None:
         words = [text["text"] for m in fresh.seen()[0]["messages"] for text in m["content"]]
         expected = [m["content"] for m in sent["content"] if m["role"] != "system"]
         assert [word for word in words if "psst" not in word] == expected, what
-        while len(fresh.engine.kept) > 1:  # make room: the first is the oldest
-            fresh.engine.kept.discard(fresh.engine.kept._kept.pop().process)
+        while len(fresh.engine.fleet.kept) > 1:  # make room: the first is the oldest
+            fresh.engine.fleet.kept.discard(fresh.engine.fleet.kept._kept.pop().process)
     assert (await talk(fresh, texts, "what is my name?")).outcome == "matched"
 
 

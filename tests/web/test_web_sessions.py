@@ -84,8 +84,8 @@ async def test_without_its_process_a_session_goes_on_by_replay_with_the_same_req
     server: Running, monkeypatch: pytest.MonkeyPatch, live_bodies: list[Any], way: str
 ) -> None:
     settings, end = WAYS[way]
-    server.engine.kept.end_all()
-    monkeypatch.setattr(server.engine, "limits", evolve(server.engine.limits, **settings))
+    server.engine.fleet.kept.end_all()
+    monkeypatch.setattr(server.engine.fleet, "limits", evolve(server.engine.limits, **settings))
     session = new_id()
     await server.ask("my name is Ada", session_id=session, temperature=0.5)
     await end(server, session)
