@@ -32,9 +32,10 @@ FAULTS = (
     # Without a pace it may come before the first words are read, and is tried again.
     Kind("break", "[[break 2]]", errors=("stream_broken", "upstream_error"), calls=1 + RETRIES),
     Kind("error in stream", "[[stream-error 2]]", errors=("overloaded",)),
-    Kind("empty", "[[empty]]", errors=("empty_answer",)),
-    Kind("refuse", "[[refuse]]", finish="content_filter"),
-    Kind("cut", "[[cut 3]]", finish="length"),
+    # After these Claude Code would go on. No model ends so soon that it can't be locked by then.
+    Kind("empty", "[[slow .3]] [[empty]]", errors=("empty_answer",)),
+    Kind("refuse", "[[slow .3]] [[refuse]]", finish="content_filter"),
+    Kind("cut", "[[slow .3]] [[cut 3]]", finish="length"),
     STALL,
 )
 ALWAYS = {"process_lost", "timeout", "queue_full", "session_busy", "session_limit"}

@@ -26,8 +26,10 @@ function matches(one, words) {
 function status(one) {
   const words = one.status === CANCELLED ? "client left" : one.error;
   const kind = one.status === CANCELLED ? "left" : one.status >= 400 || one.error ? "failed" : "well";
-  return h("td", null, h("span", { class: `status ${kind}` }, String(one.status)), words && h("small", null, ` ${words}`));
+  return h("td", null, h("span", { class: `status ${kind}` }, String(one.status)), under(words));
 }
+
+const under = (words) => words && h("small", { class: "under" }, " ", words);
 
 const some = (value, format) => h("td", { class: "figure" }, value === null || value === undefined ? "–" : format(value));
 
@@ -37,16 +39,14 @@ function row(one) {
     "tr",
     null,
     h("th", { scope: "row" }, h("time", { datetime: one.time, title: date(one.time) }, clock(one.time))),
-    h("td", null, h("span", { class: "method" }, one.method), " ", h("span", { class: "path" }, one.route), one.stream && h("small", { class: "mark" }, "stream")),
+    h("td", null, h("span", { class: "method" }, one.method), " ", h("span", { class: "path" }, one.route), one.stream && h("small", { class: "mark" }, "stream"), under(h("code", { class: "request-id", title: one.id }, one.id))),
     status(one),
-    h("td", null, one.model ?? "–"),
+    h("td", null, one.model ?? "–", under(one.session && h("a", { class: "session-link", href: link("sessions", one.session) }, one.session))),
     some(one.first_token_ms, duration),
     some(one.duration_ms, duration),
-    h("td", { class: "figure" }, turn ? number(one.input_tokens) : "–", turn && one.cached_tokens > 0 && h("small", null, ` ${number(one.cached_tokens)} cached`)),
+    h("td", { class: "figure" }, turn ? number(one.input_tokens) : "–", under(turn && one.cached_tokens > 0 && `${number(one.cached_tokens)} cached`)),
     some(turn ? one.output_tokens : null, number),
-    h("td", { class: "figure", title: one.cost_of > 1 ? `of ${one.cost_of} requests together` : null }, dollars(one.cost_usd), one.cost_of > 1 && h("small", null, ` for ${one.cost_of}`)),
-    h("td", null, one.session ? h("a", { class: "session-link", href: link("sessions", one.session) }, one.session) : "–"),
-    h("td", null, h("code", { class: "request-id" }, one.id)),
+    h("td", { class: "figure", title: one.cost_of > 1 ? `of ${one.cost_of} requests together` : null }, dollars(one.cost_usd), under(one.cost_of > 1 && `for ${one.cost_of}`)),
   );
 }
 
@@ -60,7 +60,7 @@ function tell() {
   if (now === drawn) return; // what stays the same does not flicker, nor lose what is selected
   drawn = now;
   const empty = requests.length ? "No request fits this filter." : "No requests yet: send one from the chat, or from any client.";
-  fill($("requests-rows"), wanted.length ? wanted.map(row) : h("tr", null, h("td", { colspan: "11", class: "plain" }, empty)));
+  fill($("requests-rows"), wanted.length ? wanted.map(row) : h("tr", null, h("td", { colspan: "9", class: "plain" }, empty)));
 }
 
 async function refresh() {
