@@ -40,6 +40,11 @@ class ThinkingFields:
     has_budget: bool = False
 
     @property
+    def has_effort(self) -> bool:
+        """Whether an effort is asked for."""
+        return "output_config" in self.fields
+
+    @property
     def is_above_high(self) -> bool:
         """Whether an effort above high is asked for."""
         return self.fields.get("output_config", {}).get("effort") in _ABOVE_HIGH
@@ -61,17 +66,21 @@ def asked_of(reasoning: Reasoning, max_tokens: int | None, abilities: Abilities)
         return asked
     return ThinkingFields(
         fields={**asked.fields, "thinking": _in_terms_of_the_api(thought)},
-        changed=asked.changed if "output_config" in asked.fields else _unused(effort),
+        changed=asked.changed if reasoning.exact or asked.has_effort else _unused(effort),
         has_budget=thought.mode is ThinkingMode.ENABLED,
     )
 
 
 def _as_it_is(effort: Effort | None, abilities: Abilities) -> ThinkingFields:
-    """Without a word about thinking the CLI would forbid it; an effort that the model does not take
-    it leaves out, where the API would refuse it."""
-    fields: dict[str, Any] = {} if effort is None else {"output_config": {"effort": effort.value}}
+    """Without a word about thinking the CLI would forbid it, or ask for it with an effort above
+    high; an effort that the model does not take it leaves out, where the API would refuse it."""
+    fields: dict[str, Any] = {}
+    if effort in abilities.efforts:
+        fields["output_config"] = {"effort": effort.value}
     if abilities.thinks_unasked:
         fields["thinking"] = {"type": "adaptive"}
+    elif effort in _ABOVE_HIGH:
+        fields["thinking"] = {"type": "disabled"}
     dropped = effort is not None and effort not in abilities.efforts
     return ThinkingFields(fields=fields, changed=(EFFORT,) if dropped else ())
 

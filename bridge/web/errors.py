@@ -4,7 +4,7 @@ import datetime as dt
 
 from aiohttp import web
 
-from bridge.core.errors import BridgeError
+from bridge.core.errors import BridgeError, NotLoggedIn
 from bridge.dialects.frames import dumps
 from bridge.web.dialects import error_document
 
@@ -21,7 +21,7 @@ def error_response(
     status, body = error_document(request, error, request_id)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if status == 501:  # the official clients would try twice more
+    if status == 501 or isinstance(error, NotLoggedIn):  # the official clients would try twice more
         headers["x-should-retry"] = "false"
     return json_response(body, status=status, headers=headers)
 

@@ -239,6 +239,8 @@ def test_a_session_has_tools_of_its_own() -> None:
 
 # field → values that ask for something; all of AsksNothing's are taken without a word
 NOT_HONOURED: dict[str, list[Any]] = {
+    "billing_policy": [{"bill_to": "user_profile"}, {}],
+    "compaction": [{"type": "summarize"}, {}],
     "container": [{"id": "c"}, "c", {}],
     "mcp_servers": [[{"type": "url", "url": "https://a/b", "name": "x"}], {}],
     "inference_geo": ["eu", ""],

@@ -265,6 +265,7 @@ async def test_nobody_is_logged_in(tmp_path: Path) -> None:
         for path in ("/v1/messages", "/v1/messages/count_tokens"):
             told = await tell(server, "hi", key="ours", path=path)
             assert (told.status, told.error["type"]) == (503, "overloaded_error")
+            assert told.headers["x-should-retry"] == "false"
             assert "claude auth login" in told.error["message"]
         assert (await get(server, "/v1/models", "ours"))[0] == 503
 

@@ -462,3 +462,18 @@ async def test_json_is_streamed_as_text_and_held_against_the_schema(server: Runn
     wrong = await tell(server, '[[json {"name": 1}]]', output_config=config)
     assert (wrong.status, wrong.error["type"]) == (502, "api_error")
     assert "schema" in wrong.error["message"]
+
+
+@pytest.mark.parametrize("more", [{}, {"max_tokens": 100}, {"temperature": 0.5}], ids=str)
+@pytest.mark.parametrize(
+    "model", ["claude-opus-4-6", "claude-sonnet-4-6", "claude-sonnet-4-5", "claude-opus-4-5"]
+)
+async def test_an_effort_alone_makes_no_older_model_think(
+    server: Running, model: str, more: dict[str, Any]
+) -> None:
+    asked = {"max_tokens": 20_000, "output_config": {"effort": "max"}, "model": model, **more}
+    told = await tell(server, "[[think deep]] [[say so]]", **asked)
+    assert told.status == 200, told.data
+    assert [block["type"] for block in told.data["content"]] == ["text"]
+    known = model.endswith("4-6")
+    assert told.headers.get("x-bridge-changed") == (None if known else "output_config.effort")

@@ -157,6 +157,8 @@ class WireRequest(WireConversation):
 
 POLICY = Policy(
     refused={
+        "billing_policy": AsksNothing(({"bill_to": "self"},)),
+        "compaction": AsksNothing(),
         "container": AsksNothing(),
         "mcp_servers": AsksNothing(([],)),
         "inference_geo": AsksNothing(),
