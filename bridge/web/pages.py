@@ -24,12 +24,14 @@ POLICY = COMMON_HEADERS[hdrs.CONTENT_SECURITY_POLICY].replace(
 
 async def index(request: web.Request) -> web.Response:
     """``GET /``: the explorer, a page on which everything can be seen and tried."""
+    origin = f"{request.scheme}://{request.host}"
     context: dict[str, Any] = {
         "version": __version__,
         "backend": backend_name(request.app),
         "login": await request.app[ENGINE].account.current_login(),
         "key_needed": bool(request.app[SETTINGS].api_keys),
-        "base_url": f"{request.scheme}://{request.host}/v1",
+        "origin": origin,
+        "base_url": f"{origin}/v1",
         "groups": _grouped(request.app[ENDPOINTS]),
         "project": project_url(),
     }

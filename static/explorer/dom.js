@@ -26,13 +26,19 @@ export function svg(tag, properties, ...children) {
 
 /** Put these in the place of all that an element holds. */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat(Infinity).filter((one) => one !== null && one !== undefined && one !== false));
+  element.replaceChildren(...children.flat(Infinity).filter((one) => one !== null && one !== undefined && one !== false && one !== ""));
   return element;
 }
 
 /** Change an element's text, if it is another: what stays the same does not flicker or speak. */
 export function setText(element, text) {
   if (element.textContent !== String(text)) element.textContent = text;
+}
+
+/** Put one text in the place of another, wherever it stands in an element. */
+export function replaceText(element, text, other) {
+  const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replaceAll(text, other);
 }
 
 /** The element with this id. */

@@ -24,7 +24,6 @@ const keyNeeded = root.dataset.keyNeeded === "yes";
 // another; and `hide()`, after which it asks nothing more. It finds its section in the page.
 
 let shown = null;
-let broken = false; // a view could not be fetched; browsers do not fetch a module twice
 
 /** A view's style, which is fetched when the view is first seen. */
 function styled({ style }) {
@@ -34,6 +33,14 @@ function styled({ style }) {
     document.head.append(h("link", { rel: "stylesheet", href, onload: resolve, onerror: reject }));
   });
 }
+
+function put(id) {
+  root.classList.remove("elsewhere");
+  for (const section of document.querySelectorAll(".view")) section.hidden = section.id !== id;
+}
+
+// Some browsers do not fetch a module twice. What else the page holds, such as a chat, is lost by it.
+$("unloaded-reload").addEventListener("click", () => location.reload());
 
 /** Another view takes the place of the one that is seen; gives whether it is still wanted when it is there. */
 async function change(name, byHand) {
@@ -46,15 +53,13 @@ async function change(name, byHand) {
   document.title = name === "overview" ? title : `${$(`${name}-title`).textContent} · ${title}`;
   try {
     [mine.view] = await Promise.all([VIEWS[name].load(), styled(VIEWS[name])]);
-  } catch (error) {
-    console.error(error);
-    broken = true;
+  } catch {
     pulse.now(); // it is most likely the server that is gone
+    if (shown === mine) put("view-unloaded");
     return false;
   }
   if (shown !== mine) return false;
-  root.classList.remove("elsewhere");
-  for (const section of document.querySelectorAll(".view")) section.hidden = section.id !== `view-${name}`;
+  put(`view-${name}`);
   if (byHand) {
     scrollTo(0, 0);
     $(`${name}-title`).focus({ preventScroll: true }); // where a new page would begin to be read
@@ -84,13 +89,17 @@ server.addEventListener("gone", () => {
 server.addEventListener("back", () => {
   $("gone").hidden = true;
   announce("The server is back.");
-  if (broken) location.reload();
+  if (!$("view-unloaded").hidden) {
+    shown = null;
+    show(false);
+  }
 });
 const pulse = every(REFRESH, () => get("/health", { refresh: true }));
 server.addEventListener("gone", () => pulse.now());
 
 // -- the key ---------------------------------------------------------------------------------------
 
+const NOT_IN_A_HEADER = /[^\x20-\x7e\xa0-\xff]/u;
 const dialog = $("key-dialog");
 let dismissed = false; // the person does not want to be asked again by what the page asks by itself
 
@@ -100,21 +109,27 @@ function tellKey() {
   $("key-button").classList.toggle("quiet", !keyNeeded || Boolean(key()));
 }
 
-function tellFault(error) {
-  $("key-fault").hidden = !error;
-  setText($("key-fault"), error ? `This key was refused: ${error.message}` : "");
+function tellFault(words) {
+  $("key-fault").hidden = !words;
+  setText($("key-fault"), words);
 }
 
+const refusal = (error) => (error.status === 401 ? `This key was refused: ${error.message}` : error.message);
+
 function askForKey(error) {
-  tellFault(error);
+  tellFault(error ? refusal(error) : "");
   $("key-input").value = key();
   dialog.showModal();
   $("key-input").select();
 }
 
 $("key-button").addEventListener("click", () => askForKey(null));
-dialog.addEventListener("close", () => {
+dialog.addEventListener("cancel", () => {
+  dismissed = true; // by Escape
+});
+$("key-cancel").addEventListener("click", () => {
   dismissed = true;
+  dialog.close();
 });
 $("key-show").addEventListener("click", () => {
   const shows = $("key-input").type === "password";
@@ -122,24 +137,25 @@ $("key-show").addEventListener("click", () => {
   $("key-show").setAttribute("aria-pressed", String(shows));
 });
 $("key-forget").addEventListener("click", () => {
+  dismissed = true;
   setKey("");
   dialog.close();
 });
 $("key-form").addEventListener("submit", async (event) => {
-  if (event.submitter !== $("key-save")) return;
   event.preventDefault();
-  setKey($("key-input").value.trim());
+  const typed = $("key-input").value.trim();
+  const odd = NOT_IN_A_HEADER.exec(typed);
   try {
+    if (odd) throw new Error(`No header can hold the character U+${odd[0].codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}. Copy the key again.`);
+    setKey(typed);
     await get("/version");
   } catch (error) {
-    if (error.status === 401) {
-      tellFault(error);
-      $("key-input").select();
-      return;
-    }
+    tellFault(refusal(error));
+    $("key-input").select();
+    return;
   }
-  dialog.close();
   dismissed = false;
+  dialog.close();
 });
 server.addEventListener("refused", ({ detail }) => {
   if (!dialog.open && !dismissed) askForKey(key() ? detail : null); // else it would undo what is typed
@@ -156,7 +172,7 @@ const COLOURS = { auto: "as the system has them", light: "light", dark: "dark" }
 function tellTheme() {
   const theme = root.dataset.theme ?? "auto";
   setText($("theme-label"), theme[0].toUpperCase() + theme.slice(1));
-  $("theme-button").setAttribute("aria-label", `Colours: ${COLOURS[theme]}`);
+  $("theme-button").setAttribute("aria-label", `${$("theme-label").textContent}: colours ${COLOURS[theme]}`);
 }
 
 $("theme-button").addEventListener("click", () => {

@@ -1,14 +1,18 @@
 // The first view: what the server is and does now.
 
 import { get, isGone, server } from "./api.js";
-import { $, fill, h, setText } from "./dom.js";
+import { $, fill, h, replaceText, setText } from "./dom.js";
 import { bytes, clock, counted, date, dollars, number, short } from "./format.js";
 import { every } from "./poll.js";
+import { problem } from "./problem.js";
 
 const REFRESH = 5; // seconds
 const WINDOWS = { five_hour: "Five hours", seven_day: "Seven days", seven_day_opus: "Seven days, Opus", seven_day_sonnet: "Seven days, Sonnet" };
 
 let polls = [];
+let asOf = null; // when the figures were told
+let fault = null; // why they were not
+let told = ""; // of that
 
 function tellModels({ data }) {
   const models = data.filter((model) => !model.alias_of);
@@ -61,10 +65,18 @@ function quota({ window, status, utilization, resets_at: resets, told_at: told }
 }
 
 function tellPulse() {
-  $("pulse").classList.toggle("up", !isGone());
-  $("pulse").classList.toggle("down", isGone());
-  setText($("pulse-text"), isGone() ? "The server does not answer" : `As of ${clock(Date.now())}`);
+  const well = !isGone() && !fault;
+  $("pulse").classList.toggle("up", well);
+  $("pulse").classList.toggle("down", !well);
+  setText($("pulse-text"), isGone() ? "The server does not answer" : asOf ? `As of ${clock(asOf)}` : "Nothing is known yet");
+  const words = isGone() ? "" : (fault?.message ?? "");
+  if (words === told) return; // it is an alert, which is read out each time
+  told = words;
+  fill($("glance-fault"), words && problem(fault));
 }
+
+// The page came by this address, which behind a proxy is not the one that the server knows.
+for (const id of ["base-url", "curl-code", "python-code"]) replaceText($(id), document.documentElement.dataset.origin, location.origin);
 
 async function tellLogin() {
   const { backend, logged_in: loggedIn } = await get("/health", { refresh: true });
@@ -86,6 +98,11 @@ async function refresh() {
     ]);
     tellStats(stats);
     tellUsage(usage);
+    asOf = Date.now();
+    fault = null;
+  } catch (error) {
+    if (!isGone()) fault = error;
+    throw error;
   } finally {
     tellPulse();
   }

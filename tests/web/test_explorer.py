@@ -1,6 +1,7 @@
 """The explorer's frame in a real browser: its views, the key, the colours, a server that goes."""
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -120,18 +121,18 @@ async def test_the_colours_are_chosen_and_remembered(server: Running, browser: B
         light = await tab.page.evaluate(ground)
         button = tab.page.get_by_role("button", name="Colours")
         await button.click()
-        await expect(button).to_have_accessible_name("Colours: light")
+        await expect(button).to_have_accessible_name("Light: colours light")
         assert await tab.page.evaluate(ground) == light
         await button.click()
-        await expect(button).to_have_accessible_name("Colours: dark")
+        await expect(button).to_have_accessible_name("Dark: colours dark")
         dark = await tab.page.evaluate(ground)
         assert dark != light
         await tab.page.goto(f"{server.url}/docs")
         assert await tab.page.evaluate(ground) == dark
         await tab.page.goto(server.url)
-        await expect(button).to_have_accessible_name("Colours: dark")
+        await expect(button).to_have_accessible_name("Dark: colours dark")
         await button.click()
-        await expect(button).to_have_accessible_name("Colours: as the system has them")
+        await expect(button).to_have_accessible_name("Auto: colours as the system has them")
         assert await tab.page.evaluate(ground) == light
         await tab.page.emulate_media(color_scheme="dark")
         assert await tab.page.evaluate(ground) == dark
@@ -217,8 +218,11 @@ async def test_a_key_is_asked_for_and_a_wrong_one_explains_itself(browser: Brows
         await expect(dialog.get_by_label("Key")).to_have_value("wrong-key-of-this-test")
         await dialog.get_by_role("button", name="Use it").click()
         await expect(dialog.get_by_role("alert")).to_contain_text("This key was refused")
-        await dialog.get_by_label("Key").fill(KEY)
+        await dialog.get_by_label("Key").fill(f"{KEY}\u200b")
         await dialog.get_by_role("button", name="Use it").click()
+        await expect(dialog.get_by_role("alert")).to_contain_text("U+200B")
+        await dialog.get_by_label("Key").fill(KEY)
+        await dialog.get_by_label("Key").press("Enter")
         await expect(dialog).to_be_hidden()
         await expect(tab.page.locator("#glance-models")).to_have_text("4")
         await expect(tab.page.get_by_role("button", name="Key is set")).to_be_visible()
@@ -234,6 +238,48 @@ async def test_a_key_is_asked_for_and_a_wrong_one_explains_itself(browser: Brows
         await expect(dialog).to_be_hidden()
         assert await tab.page.evaluate("Object.values(sessionStorage)") == []
         assert not [url for url in tab.requested if KEY in url]
+        assert tab.own_complaints == []
+
+
+async def test_another_key_than_the_typed_one_is_told(browser: Browser) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    async with tab_of(browser) as tab:
+        dialog = tab.page.get_by_role("dialog", name="The server\u2019s key")
+        fault = tab.page.locator("#glance-fault").get_by_role("alert")
+        async with running(api_keys=(KEY,), port=port) as server:
+            await tab.page.goto(server.url)
+            await dialog.get_by_label("Key").fill(KEY)
+            await dialog.get_by_label("Key").press("Enter")
+            await expect(tab.page.locator("#glance-requests")).to_have_text("0")
+            await expect(fault).to_have_count(0)
+        async with running(api_keys=("another-key-of-this-test",), port=port):
+            await expect(dialog.get_by_role("alert")).to_contain_text("refused", timeout=20_000)
+            await dialog.get_by_role("button", name="Cancel").click()
+            await expect(fault).to_contain_text("HTTP 401")
+            await expect(tab.page.locator("#pulse")).to_have_class(re.compile("down"))
+        assert tab.own_complaints == []
+
+
+async def test_a_view_that_did_not_come_takes_nothing_from_the_others(browser: Browser) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    async with tab_of(browser) as tab:
+        async with running(port=port) as server:
+            await tab.page.goto(f"{server.url}/#/chat", wait_until="networkidle")
+            await tab.page.get_by_role("textbox", name="Message").fill("not sent yet")
+        await expect(tab.page.locator("#gone")).to_be_visible()
+        await tab.page.get_by_role("link", name="Usage").click()
+        again = tab.page.get_by_role("button", name="Load the page again")
+        await expect(again).to_be_visible()
+        async with running(port=port):
+            await expect(tab.page.locator("#gone")).to_be_hidden()
+            await expect(again).to_be_hidden()
+            await expect(tab.page.get_by_role("heading", name="Usage")).to_be_visible()
+            await tab.page.get_by_role("link", name="Chat").click()
+            await expect(tab.page.get_by_role("textbox", name="Message")).to_have_value(
+                "not sent yet"
+            )
         assert tab.own_complaints == []
 
 
