@@ -4,15 +4,22 @@
  * A conversation. An entry is `{message, whole}`, in OpenAI's form; `whole` is false for an answer that was
  * stopped or failed. `held` counts the entries that the server's session has; the rest is new to it.
  * `offered`: functions went with the last request. `loading`: what the session has is still asked for.
+ * `exported` counts the entries that the person took along.
  */
 export class Conversation {
   entries = [];
   held = 0;
+  exported = 0;
   offered = false;
   loading = false;
 
   get isEmpty() {
     return this.entries.length === 0;
+  }
+
+  /** Whether something was said that the person has not taken along. */
+  get isUnsaved() {
+    return this.entries.length > this.exported;
   }
 
   get last() {
@@ -33,6 +40,7 @@ export class Conversation {
   /** Take out that entry and all after it; gives them. */
   cut(from) {
     this.held = from < this.held ? 0 : this.held; // the session has another history now: all is sent
+    this.exported = Math.min(this.exported, from);
     return this.entries.splice(from);
   }
 

@@ -326,10 +326,12 @@ async function rename() {
   tell();
 }
 
+// Whether something was said without a session that is in no file either.
+const wouldBeLost = () => Boolean((!session && conversation.isUnsaved) || aside?.isUnsaved);
+
 async function begin() {
   const text = "What was said without a session is kept nowhere else. Export it first, if you want it again.";
-  const kept = (session || conversation.isEmpty) && !aside;
-  if (!kept && !(await confirmed({ title: "Begin a new chat?", text, action: "New chat" }))) return;
+  if (wouldBeLost() && !(await confirmed({ title: "Begin a new chat?", text, action: "New chat" }))) return;
   aside = null;
   see(new Conversation(), "");
   composer.focus();
@@ -360,6 +362,7 @@ function take(kind) {
   const name = `chat-${new Date().toISOString().slice(0, 16).replace(/[T:]/g, "-")}`;
   if (kind === "python") download(`${name}.py`, "text/x-python", asPython(body, { baseUrl: `${location.origin}/v1`, keyNeeded }));
   else download(`${name}.json`, "application/json", asJson(body));
+  if (kind === "conversation") conversation.exported = conversation.entries.length;
 }
 
 // -- the view --------------------------------------------------------------------------------------
@@ -381,6 +384,9 @@ function listen() {
   for (const button of view.querySelectorAll("[data-export]")) button.addEventListener("click", () => take(button.dataset.export));
   document.addEventListener("click", (event) => {
     if (!$("chat-export").contains(event.target)) $("chat-export").open = false;
+  });
+  addEventListener("beforeunload", (event) => {
+    if (running || wouldBeLost()) event.preventDefault();
   });
   addEventListener("scroll", () => {
     if (visible) follows = page.scrollHeight - page.scrollTop - innerHeight < NEAR;

@@ -14,7 +14,7 @@ import pytest
 import yarl
 from axe_playwright_python.base import AXE_FILE_PATH
 from browser import Tab, needs_chromium, tab_of
-from playwright.async_api import Browser, Locator, Page, Route, expect
+from playwright.async_api import Browser, Dialog, Error, Locator, Page, Route, expect
 from serving import Running, heard, new_id
 
 pytestmark = needs_chromium
@@ -396,6 +396,49 @@ async def test_a_link_opens_a_session_and_goes_on_with_it(server: Running, tab: 
     dialog = page.get_by_role("dialog", name="Begin a new chat?")
     await dialog.get_by_role("button", name="New chat").click()
     await expect(page.locator(".turn")).to_have_count(0)
+
+
+async def leaves(page: Page) -> bool:
+    """Reload the page; whether it did so without asking. Where it asks, it stays."""
+    asked_first = []
+
+    async def stay(dialog: Dialog) -> None:
+        asked_first.append(dialog.type)
+        await dialog.dismiss()
+
+    page.on("dialog", stay)
+    await page.evaluate("setTimeout(() => location.reload()); window.stays = true")
+    async with asyncio.timeout(20):
+        while not asked_first:
+            with contextlib.suppress(Error):  # it is just being left
+                if await page.evaluate("window.stays === undefined"):
+                    break
+    page.remove_listener("dialog", stay)
+    assert asked_first in ([], ["beforeunload"])
+    return not asked_first
+
+
+async def test_the_page_asks_before_it_loses_a_chat(server: Running, tab: Tab) -> None:
+    page = tab.page
+    await message(page).click()  # a page that nobody touched may not ask
+    assert await leaves(page)
+    await begun(page)
+    await asked(page, "[[say Kept nowhere.]]")
+    assert not await leaves(page)
+    await expect(page.locator(".turn")).to_have_count(2)
+    await page.get_by_text("Export", exact=True).click()
+    async with page.expect_download():
+        await page.get_by_role("button", name=re.compile("^Conversation ")).click()
+    assert await leaves(page)
+
+    await page.goto(f"{server.url}/#/chat?session={new_id()}")
+    await begun(page)
+    await say(page, "[[stall 2]] [[words 9]]")
+    await expect(answer(page).locator(".words")).to_have_text("word1 word2")
+    assert not await leaves(page)
+    await message(page).press("Escape")
+    await asked(page, "[[say Kept.]]")
+    assert await leaves(page)
 
 
 async def test_the_first_message_of_a_session_is_edited_by_beginning_it_anew(
