@@ -12,7 +12,7 @@ import { otherTurn, textOf, userTurn } from "./chat-turns.js";
 import { $, announce, confirmed, fill, h, setText } from "./dom.js";
 import { counted } from "./format.js";
 import { problem } from "./problem.js";
-import { note } from "./route.js";
+import { go, note } from "./route.js";
 
 const NEAR = 80; // pixels from the end of the page that still count as its end
 const SETTLES = 1500; // milliseconds in which what was shown last grows to its height
@@ -30,16 +30,29 @@ let follows = true; // the reader is at the end, and stays there
 let settled = 0; // until when the page follows what grows
 let starts = ""; // what is said before the first message
 
+// A name as it can be read: what has no look of its own, or turns the others around, stands as an escape.
+const seenName = (name) => name.replace(/[\p{Cc}\p{Cf}]/gu, escaped);
+
+function escaped(character) {
+  const code = character.codePointAt(0).toString(16).toUpperCase();
+  return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, "0")}`;
+}
+
 // -- what is seen ----------------------------------------------------------------------------------
 
 function tell() {
   const busy = running !== null;
   const { entries, last, lastUser } = conversation;
-  $("chat-empty").hidden = entries.length > 0 || busy || $("chat-problem").hasChildNodes();
+  const loads = conversation.loading && conversation.isEmpty;
+  $("chat-loading").hidden = !loads;
+  $("chat-empty").hidden = entries.length > 0 || busy || loads || $("chat-problem").hasChildNodes();
   $("chat-turns").setAttribute("aria-busy", String(busy || conversation.loading));
   $("chat-send").hidden = busy;
   $("chat-stop").hidden = !busy;
   $("chat-editing").hidden = editing < 0;
+  $("chat-where").hidden = !session;
+  setText($("chat-where-name"), seenName(session));
+  $("chat-aside").hidden = aside === null;
   entries.forEach((entry, index) => {
     entry.view?.tell?.(index === lastUser && !busy && editing < 0, !session);
     if (entry !== last || busy) entry.view?.settle?.();
@@ -53,7 +66,9 @@ function toEnd() {
 }
 
 function noteRoute() {
-  if (visible) note("chat", "", { model: model.chosen(), session });
+  if (!visible) return;
+  note("chat", "", { model: model.chosen(), session });
+  history.replaceState({ seen: true }, ""); // a link makes a new entry, which has no state
 }
 
 function seen(view) {
@@ -208,7 +223,7 @@ async function takeBack(from) {
   const first = !conversation.entries.slice(0, from).some(({ message }) => message.role === "assistant");
   if (session && first && conversation.held > from) {
     const title = "Begin the session anew?";
-    const text = `The first message of a session can’t be changed. ${session} is deleted on the server, and begins with your new message.`;
+    const text = `The first message of a session can’t be changed. ${seenName(session)} is deleted on the server, and begins with your new message.`;
     if (!(await confirmed({ title, text, action: "Delete and send" }))) return false;
     try {
       await json("DELETE", `/v1/sessions/${encodeURIComponent(session)}`);
@@ -261,6 +276,18 @@ function see(next, name) {
   tell();
 }
 
+function seeAside() {
+  const said = aside ?? new Conversation();
+  aside = null;
+  see(said, "");
+}
+
+// A step of its own, so that a step back leads to the session again.
+function leaveSession() {
+  go("chat", "", { model: model.chosen() });
+  composer.focus();
+}
+
 async function open(name) {
   if (!session && !conversation.isEmpty) aside = conversation;
   const said = new Conversation();
@@ -275,7 +302,7 @@ async function open(name) {
   } catch (error) {
     if (said !== conversation) return;
     if (error.status === 404) {
-      setText($("chat-empty-note"), `There is no session ${name} yet: your first message begins it.`);
+      setText($("chat-empty-note"), `There is no session ${seenName(name)} yet: your first message begins it.`);
     } else {
       const retry = h("button", { class: "quiet", type: "button", onclick: () => open(name) }, "Try again");
       fill($("chat-problem"), problem(error), h("p", { class: "actions" }, retry));
@@ -298,10 +325,15 @@ async function exists(name) {
 }
 
 // A name is typed. If the server has that session it is opened; else it begins with all that was said.
+// Without a name the chat that was set aside is seen again; where there is none, what was said goes on.
 async function rename() {
   const name = $("chat-session").value;
   const said = conversation;
   if (name === session || said.loading) return;
+  if (!name && aside) {
+    seeAside();
+    return;
+  }
   if (name && said.isEmpty) {
     await open(name);
     return;
@@ -377,6 +409,7 @@ function listen() {
   });
   $("chat-stop").addEventListener("click", stop);
   $("chat-new").addEventListener("click", begin);
+  $("chat-aside").addEventListener("click", leaveSession);
   $("chat-edit-cancel").addEventListener("click", leaveEdit);
   $("chat-model").addEventListener("change", noteRoute);
   $("chat-session").addEventListener("change", rename);
@@ -409,12 +442,9 @@ export async function show({ values }) {
   if (values.has("model")) model.choose(values.get("model"));
   const name = values.get("session") ?? "";
   const loaded = model.load();
-  if (!values.size && entered) noteRoute(); // back from another view: all is as it was
+  if (!values.size && entered && history.state === null) noteRoute(); // by a link from another view: all is as it was
   else if (name && name !== session) await open(name);
-  else if (!name && session) {
-    see(aside ?? new Conversation(), "");
-    aside = null;
-  }
+  else if (!name && session) seeAside();
   await loaded;
   if (entered && !conversation.isEmpty) toEnd();
 }

@@ -398,6 +398,50 @@ async def test_a_link_opens_a_session_and_goes_on_with_it(server: Running, tab: 
     await expect(page.locator(".turn")).to_have_count(0)
 
 
+async def test_a_chat_without_a_session_is_found_again(server: Running, tab: Tab) -> None:
+    page = tab.page
+    id_ = f"{new_id()}\u202e"
+    await server.ask("[[say One.]]", session_id=id_)
+    words = answer(page).locator(".words")
+    await asked(page, "[[say Without one.]]")
+    release = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await release.wait()
+        await route.continue_()
+
+    await page.route("**/v1/sessions/*/messages", late)
+    await page.get_by_role("link", name="Sessions", exact=True).click()
+    await page.evaluate(
+        "(id) => { location.hash = '#/chat?session=' + encodeURIComponent(id) }", id_
+    )
+    await expect(page.get_by_text("Loading \u2026", exact=True)).to_be_visible()
+    await expect(page.get_by_text("Ask anything")).to_be_hidden()
+    release.set()
+    await expect(words).to_have_text("One.")
+    await expect(page.locator("#chat-where-name")).to_have_text(f"{id_[:-1]}\\u202E")
+
+    await page.go_back()
+    await expect(page.locator("#view-sessions")).to_be_visible()
+    await page.go_back()
+    await expect(words).to_have_text("Without one.")
+    assert page.url == f"{server.url}/#/chat"
+    await page.go_forward()
+    await page.go_forward()
+    await expect(words).to_have_text("One.")
+    back = page.get_by_role("button", name="Back to the chat without a session")
+    await back.click()
+    await expect(words).to_have_text("Without one.")
+    await expect(back).to_be_hidden()
+    await expect(page.locator("#chat-where")).to_be_hidden()
+    await expect(message(page)).to_be_focused()
+    await page.go_back()
+    await expect(words).to_have_text("One.")
+    await page.get_by_label("Session", exact=True).fill("")
+    await page.get_by_label("Session", exact=True).press("Tab")
+    await expect(words).to_have_text("Without one.")
+
+
 async def leaves(page: Page) -> bool:
     """Reload the page; whether it did so without asking. Where it asks, it stays."""
     asked_first = []
