@@ -3,7 +3,7 @@
 import { get, json } from "./api.js";
 import { Answer } from "./chat-answer.js";
 import * as composer from "./chat-composer.js";
-import { Conversation } from "./chat-conversation.js";
+import { Conversation, countOf } from "./chat-conversation.js";
 import { asJson, asPython, download } from "./chat-export.js";
 import * as model from "./chat-model.js";
 import { ask, Reply } from "./chat-reply.js";
@@ -27,6 +27,7 @@ let aside = null; // what was said without a session, while one is seen
 let running = null; // the AbortController of the answer that comes
 let editing = -1; // the entry that is being written anew
 let follows = true; // the reader is at the end, and stays there
+let checking = false; // what the session has is asked for before something is sent
 let settled = 0; // until when the page follows what grows
 let starts = ""; // what is said before the first message
 
@@ -123,11 +124,12 @@ function fieldsOrFault() {
 }
 
 async function send() {
-  if (running) return;
+  if (running || checking) return;
   if (conversation.loading) {
     composer.fault("The session is still being loaded.");
     return;
   }
+  if (!(await isCurrent())) return;
   const { last, waiting } = conversation;
   const results = waiting.length && editing < 0 ? last.view.resultMessages : [];
   const content = composer.content();
@@ -147,6 +149,21 @@ async function send() {
   if (content !== null) addUser({ role: "user", content });
   composer.clear();
   await answer(fields);
+}
+
+// Whether something can be sent after what is seen; what others said in the session is seen from now on.
+async function isCurrent() {
+  const said = conversation;
+  const edited = editing >= 0;
+  checking = true;
+  setText($("chat-elsewhere"), "");
+  try {
+    const came = await catchUp();
+    if (came && edited) composer.fault("Someone else went on with the session: your message was not sent.");
+    return said === conversation && !running && !(came && edited);
+  } finally {
+    checking = false;
+  }
 }
 
 async function answer(fields) {
@@ -179,7 +196,11 @@ async function answer(fields) {
   await ask(asked, reply, { signal: mine.signal, told });
   const whole = reply.state === "whole";
   said.add(reply.message, { view, whole });
-  if (whole && asked.session_id) said.held = said.entries.length;
+  if (whole && asked.session_id) {
+    const before = held > 0 && reply.headers.get("x-bridge-session") !== "created" ? said.known : 0;
+    said.known = before + countOf(asked.messages) + 1;
+    said.held = said.entries.length;
+  }
   if (held > 0 && reply.headers?.get("x-bridge-session") === "created") view.forgotten();
   if (running !== mine) return; // something else is seen now
   running = null;
@@ -201,8 +222,9 @@ function focusNext(view) {
   else composer.focus();
 }
 
-function again() {
-  if (running || conversation.last?.whole !== false) return;
+async function again() {
+  if (running || checking || conversation.last?.whole !== false) return;
+  if (!(await isCurrent())) return;
   const fields = fieldsOrFault();
   if (!fields) return;
   editing = -1;
@@ -271,6 +293,7 @@ function see(next, name) {
   $("chat-session").value = name;
   fill($("chat-turns"), next.entries.map(({ view }) => view?.element));
   fill($("chat-problem"));
+  setText($("chat-elsewhere"), "");
   setText($("chat-empty-note"), name ? "" : starts);
   noteRoute();
   tell();
@@ -298,6 +321,7 @@ async function open(name) {
     if (said !== conversation) return;
     addAll(messages);
     said.held = said.entries.length;
+    said.known = countOf(messages);
     toEnd();
   } catch (error) {
     if (said !== conversation) return;
@@ -311,6 +335,42 @@ async function open(name) {
     said.loading = false;
     if (said === conversation) tell();
   }
+}
+
+// What others said in the session since is taken in; gives whether there was something.
+async function catchUp() {
+  const said = conversation;
+  if (!session || said.loading || (said.held === 0 && !said.isEmpty)) return false;
+  const path = `/v1/sessions/${encodeURIComponent(session)}`;
+  try {
+    const { message_count: count } = await get(path, { refresh: true });
+    if (count === said.known || said !== conversation || running) return false;
+    const { messages } = await get(`${path}/messages`, { refresh: true });
+    return said === conversation && !running && takeIn(messages);
+  } catch {
+    return false; // what is wrong is told by what is sent next
+  }
+}
+
+// The entries that are as the session has them stay; what it does not have follows it.
+function takeIn(messages) {
+  const hasPrompt = conversation.entries[0]?.message.role === "system";
+  const all = hasPrompt ? messages : messages.filter(({ role }) => role !== "system");
+  const { held } = conversation;
+  const from = conversation.firstNew(all);
+  conversation.known = countOf(messages);
+  if (from === all.length && from === held) return false;
+  const own = conversation.entries.splice(held);
+  drop(from);
+  addAll(all.slice(from));
+  conversation.held = conversation.entries.length;
+  conversation.entries.push(...own);
+  $("chat-turns").append(...own.map(({ view }) => view?.element).filter(Boolean));
+  editing = -1;
+  tell();
+  setText($("chat-elsewhere"), "The session went on elsewhere: its messages were loaded anew.");
+  toEnd();
+  return true;
 }
 
 // Whether the server has a session of that name. Raises ApiError, Gone.
@@ -417,6 +477,9 @@ function listen() {
   for (const button of view.querySelectorAll("[data-export]")) button.addEventListener("click", () => take(button.dataset.export));
   document.addEventListener("click", (event) => {
     if (!$("chat-export").contains(event.target)) $("chat-export").open = false;
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (visible && document.visibilityState === "visible" && !running && !checking) catchUp();
   });
   addEventListener("beforeunload", (event) => {
     if (running || wouldBeLost()) event.preventDefault();

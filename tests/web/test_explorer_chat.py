@@ -442,6 +442,37 @@ async def test_a_chat_without_a_session_is_found_again(server: Running, tab: Tab
     await expect(words).to_have_text("Without one.")
 
 
+async def test_what_another_tab_said_in_the_session_is_seen(server: Running, tab: Tab) -> None:
+    page = tab.page
+    id_ = new_id()
+    await page.goto(f"{server.url}/#/chat?session={id_}")
+    await asked(page, "[[say First.]]")
+    await expect(page.locator(".facts")).to_contain_text("to the first token")
+    other = await page.context.new_page()
+    await other.goto(f"{server.url}/#/chat?session={id_}")
+    await expect(answer(other).locator(".words")).to_have_text("First.")
+    await asked(other, "[[say Second.]]")
+    await say(page, "[[say Third.]]")
+    words = page.locator(".turn.answer .words")
+    await expect(words).to_have_text(["First.", "Second.", "Third."])
+    await whole(page)
+    elsewhere = page.locator("#chat-elsewhere")
+    await expect(elsewhere).to_contain_text("The session went on elsewhere")
+    await expect(page.locator(".facts").first).to_contain_text("to the first token")
+    await asked(page, "[[say Fourth.]]")
+    await expect(elsewhere).to_have_text("")
+    await other.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await expect(other.locator(".turn.answer")).to_have_count(4)
+    await expect(other.locator(".turn.user")).to_have_count(4)
+    await expect(other.locator("#chat-elsewhere")).to_contain_text("went on elsewhere")
+    await other.get_by_role("button", name="Edit").click()
+    await asked(page, "[[say Fifth.]]")
+    await message(other).press("Enter")
+    await expect(other.locator("#chat-fault")).to_contain_text("your message was not sent")
+    await expect(answer(other).locator(".words")).to_have_text("Fifth.")
+    assert len(await server.messages(id_)) == 10
+
+
 async def leaves(page: Page) -> bool:
     """Reload the page; whether it did so without asking. Where it asks, it stays."""
     asked_first = []
