@@ -135,7 +135,7 @@ export class Answer {
   }
 
   #tellResults() {
-    const missing = this.#asked.filter((call) => !call.result).length;
+    const missing = this.#asked.filter((call) => !call.isGiven).length;
     this.send.disabled = missing > 0;
     const words = this.#asked.length > 1 ? `Each call wants a result; ${missing} missing.` : "The call wants a result.";
     setText(this.sendNote, missing ? words : "");
@@ -143,13 +143,13 @@ export class Answer {
 
   /** The messages with the results as they were typed; null while one is missing. */
   get resultMessages() {
-    if (!this.#asked.length || this.#asked.some((call) => !call.result)) return null;
+    if (!this.#asked.length || this.#asked.some((call) => !call.isGiven)) return null;
     return this.#asked.map((call) => ({ role: "tool", tool_call_id: call.id, content: call.result }));
   }
 
   /** Where a person types next: the first result that is missing, or undefined. */
   get firstMissing() {
-    return this.#asked.find((call) => !call.result)?.input;
+    return this.#asked.find((call) => !call.isGiven)?.input;
   }
 
   /** The results are sent, or were: no more is asked for. */
@@ -176,6 +176,7 @@ let inputs = 0;
 // A call: its name and arguments, and the place for its result.
 class Call {
   #finished = false;
+  isEmpty = false; // the person says that the result is an empty text
 
   constructor(list, changed) {
     const id = `chat-result-${(inputs += 1)}`;
@@ -183,8 +184,9 @@ class Call {
     this.name = h("strong", null);
     this.idText = h("small", null);
     this.given = h("pre", { class: "plain-text", tabindex: "0", role: "region", "aria-label": "Arguments" });
-    this.input = h("textarea", { id, rows: "2", spellcheck: "false", oninput: changed });
-    this.place = h("div", { class: "result", hidden: true }, h("label", { for: id }, "Result"), this.input);
+    this.input = h("textarea", { id, rows: "2", spellcheck: "false", oninput: () => this.#setEmpty(false) });
+    this.emptyButton = h("button", { class: "link", type: "button", "aria-pressed": "false", onclick: () => this.#setEmpty(!this.isEmpty) }, "It is empty");
+    this.place = h("div", { class: "result", hidden: true }, h("div", { class: "label-row" }, h("label", { for: id }, "Result"), this.emptyButton), this.input);
     this.element = h("section", { class: "card function-call" }, h("h3", null, h("span", { class: "calls-name" }, "calls "), this.name, " ", this.idText), this.given, this.place);
     this.text = new PlainText(this.given);
     list.append(this.element);
@@ -213,6 +215,19 @@ class Call {
     return this.input.value;
   }
 
+  /** Whether there is a result: an empty one has to be said. */
+  get isGiven() {
+    return this.result !== "" || this.isEmpty;
+  }
+
+  #setEmpty(empty) {
+    this.isEmpty = empty;
+    if (empty) this.input.value = "";
+    this.input.placeholder = empty ? "empty" : "";
+    this.emptyButton.setAttribute("aria-pressed", String(empty));
+    this.changed();
+  }
+
   ask() {
     this.place.hidden = false;
   }
@@ -221,6 +236,8 @@ class Call {
     if (text !== undefined && this.input.value === "") this.input.value = typeof text === "string" ? text : JSON.stringify(text);
     this.place.hidden = text === undefined && this.input.value === "";
     this.input.readOnly = true;
+    if (text === "") this.input.placeholder = "empty";
+    this.emptyButton.remove();
   }
 }
 

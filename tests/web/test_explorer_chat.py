@@ -228,6 +228,15 @@ async def test_calls_get_their_results_from_the_person(server: Running, tab: Tab
     content = server.seen()[-1]["messages"][-1]["content"]
     assert [block["content"][0]["text"] for block in content] == ["21 degrees", "rain"]
 
+    last = await asked(page, '[[call get_weather {"city": "Rome"}]]')
+    await expect(last.get_by_role("button", name="Send the result")).to_be_disabled()
+    sent = bodies(page)
+    await last.get_by_role("button", name="It is empty").click()
+    await last.get_by_role("button", name="Send the result").click()
+    await expect(page.locator(".turn.answer")).to_have_count(4)
+    await whole(page)
+    assert sent[0]["messages"][-1]["content"] == ""
+
 
 DROP = """([kind, bytes, name, type]) => {
   const file = new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], name, {type});
