@@ -113,6 +113,7 @@ async def test_an_answer_comes_word_by_word_and_can_be_stopped(server: Running, 
     await expect(page.locator("#chat-turns")).to_have_attribute("aria-busy", "false")
     await expect(page.locator("#live")).to_have_text("The answer was stopped.")
     await expect(message(page)).to_be_focused()
+    await expect(answer(page).get_by_role("list", name="What it took")).to_contain_text(" in")
     await asked(page, "[[say Well.]]")
     assert server.seen()[-1]["messages"] == heard(
         "[[stall 2]] [[words 20]]", "word1 word2", "[[say Well.]]"
@@ -163,6 +164,9 @@ async def test_what_it_took_is_told_and_the_stream_can_be_seen(server: Running, 
     assert copied.startswith("word1 word2")
     last = await asked(page, "[[cut 2]] [[words 9]]")
     await expect(last).to_contain_text("finish_reason length")
+    await expect(last.get_by_role("list", name="What it took")).to_contain_text("2 out")
+    await asked(page, "[[say More.]]")
+    await expect(page.get_by_text("session matched")).to_have_count(0)
 
 
 async def test_what_is_exported_runs(server: Running, tab: Tab, tmp_path: Path) -> None:
