@@ -490,6 +490,17 @@ function listen() {
   new ResizeObserver(() => {
     if (visible && follows && (running || performance.now() < settled)) page.scrollTop = page.scrollHeight;
   }).observe($("chat-turns"));
+  keepInSight();
+}
+
+// What gets the focus is scrolled to between the bar and the composer, whose heights change.
+function keepInSight() {
+  const bar = document.querySelector(".bar");
+  const sizes = new ResizeObserver(() => {
+    $("view-chat").style.setProperty("--above", `${bar.offsetHeight}px`);
+    $("view-chat").style.setProperty("--below", `${$("chat-form").offsetHeight}px`);
+  });
+  for (const element of [bar, $("chat-form")]) sizes.observe(element);
 }
 
 export async function show({ values }) {

@@ -564,6 +564,25 @@ async def test_the_page_follows_only_a_reader_at_its_end(server: Running, tab: T
     assert await page.evaluate("scrollY") == top
 
 
+HIDDEN = """() => {
+  const { top, bottom } = document.activeElement.getBoundingClientRect();
+  const above = document.querySelector(".bar").getBoundingClientRect().bottom;
+  const below = document.getElementById("chat-form").getBoundingClientRect().top;
+  const inTurns = document.activeElement.closest("#chat-turns") !== null;
+  return inTurns && (bottom <= above || top >= below);
+}"""
+
+
+async def test_what_has_the_focus_is_not_under_the_bar_or_the_composer(tab: Tab) -> None:
+    page = tab.page
+    links = "\n\n".join(f"[Link {number}](https://a.example/{number})" for number in range(40))
+    await asked(page, f"[[say {links}]]")
+    for key in ("Shift+Tab", "Tab"):
+        for _ in range(42):
+            await page.keyboard.press(key)
+            assert not await page.evaluate(HIDDEN), key
+
+
 def stream(*deltas: dict[str, Any], finish: str) -> str:
     """An answer of the server's, as one text."""
     choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
