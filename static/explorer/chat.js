@@ -369,7 +369,7 @@ function takeIn(messages) {
   editing = -1;
   tell();
   setText($("chat-elsewhere"), "The session went on elsewhere: its messages were loaded anew.");
-  toEnd();
+  if (follows) toEnd();
   return true;
 }
 
@@ -479,7 +479,8 @@ function listen() {
     if (!$("chat-export").contains(event.target)) $("chat-export").open = false;
   });
   document.addEventListener("visibilitychange", () => {
-    if (visible && document.visibilityState === "visible" && !running && !checking) catchUp();
+    const idle = !running && !checking && editing < 0; // before an edit is sent it is asked anyway
+    if (visible && document.visibilityState === "visible" && idle) catchUp();
   });
   addEventListener("beforeunload", (event) => {
     if (running || wouldBeLost()) event.preventDefault();
