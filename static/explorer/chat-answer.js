@@ -1,7 +1,7 @@
 // An answer as a person sees it: reasoning, words, calls, what it took, and the stream behind it.
 
 import { Gone } from "./api.js";
-import { costOf } from "./chat-reply.js";
+import { spentOf } from "./chat-reply.js";
 import { copyButton, fill, h, setText } from "./dom.js";
 import { dollars, duration, number } from "./format.js";
 import { soon } from "./pace.js";
@@ -99,8 +99,8 @@ export class Answer {
     this.copy.hidden = !reply.content;
     this.words.value = reply.content; // the copy button takes it before the text: the markdown as it came
     this.stream.hidden = !reply.raw;
-    fill(this.facts, factsOf(reply).map(fact));
-    if (reply.state === "whole" && reply.headers) this.#tellCost();
+    fill(this.facts, factsOf(reply, null).map(fact));
+    if (reply.times.asked !== null && ["whole", "stopped"].includes(reply.state)) this.#tellSpent();
     this.finished();
   }
 
@@ -109,12 +109,8 @@ export class Answer {
     return h("p", { class: "actions" }, this.retry);
   }
 
-  async #tellCost() {
-    const cost = await costOf(this.reply.id);
-    if (!cost) return;
-    const several = cost.cost_of > 1;
-    const title = several ? `For ${cost.cost_of} requests, this one and those before it` : "As Claude Code tells it";
-    this.facts.append(fact([several ? `${dollars(cost.cost_usd)} for ${cost.cost_of} requests` : dollars(cost.cost_usd), title]));
+  async #tellSpent() {
+    for await (const spent of spentOf(this.reply.id)) fill(this.facts, factsOf(this.reply, spent).map(fact));
   }
 
   #showRaw() {
@@ -135,7 +131,7 @@ export class Answer {
   }
 
   #tellResults() {
-    const missing = this.#asked.filter((call) => !call.result).length;
+    const missing = this.#asked.filter((call) => !call.isGiven).length;
     this.send.disabled = missing > 0;
     const words = this.#asked.length > 1 ? `Each call wants a result; ${missing} missing.` : "The call wants a result.";
     setText(this.sendNote, missing ? words : "");
@@ -143,13 +139,13 @@ export class Answer {
 
   /** The messages with the results as they were typed; null while one is missing. */
   get resultMessages() {
-    if (!this.#asked.length || this.#asked.some((call) => !call.result)) return null;
+    if (!this.#asked.length || this.#asked.some((call) => !call.isGiven)) return null;
     return this.#asked.map((call) => ({ role: "tool", tool_call_id: call.id, content: call.result }));
   }
 
   /** Where a person types next: the first result that is missing, or undefined. */
   get firstMissing() {
-    return this.#asked.find((call) => !call.result)?.input;
+    return this.#asked.find((call) => !call.isGiven)?.input;
   }
 
   /** The results are sent, or were: no more is asked for. */
@@ -176,6 +172,7 @@ let inputs = 0;
 // A call: its name and arguments, and the place for its result.
 class Call {
   #finished = false;
+  isEmpty = false; // the person says that the result is an empty text
 
   constructor(list, changed) {
     const id = `chat-result-${(inputs += 1)}`;
@@ -183,8 +180,9 @@ class Call {
     this.name = h("strong", null);
     this.idText = h("small", null);
     this.given = h("pre", { class: "plain-text", tabindex: "0", role: "region", "aria-label": "Arguments" });
-    this.input = h("textarea", { id, rows: "2", spellcheck: "false", oninput: changed });
-    this.place = h("div", { class: "result", hidden: true }, h("label", { for: id }, "Result"), this.input);
+    this.input = h("textarea", { id, rows: "2", spellcheck: "false", oninput: () => this.#setEmpty(false) });
+    this.emptyButton = h("button", { class: "link", type: "button", "aria-pressed": "false", onclick: () => this.#setEmpty(!this.isEmpty) }, "It is empty");
+    this.place = h("div", { class: "result", hidden: true }, h("div", { class: "label-row" }, h("label", { for: id }, "Result"), this.emptyButton), this.input);
     this.element = h("section", { class: "card function-call" }, h("h3", null, h("span", { class: "calls-name" }, "calls "), this.name, " ", this.idText), this.given, this.place);
     this.text = new PlainText(this.given);
     list.append(this.element);
@@ -213,6 +211,19 @@ class Call {
     return this.input.value;
   }
 
+  /** Whether there is a result: an empty one has to be said. */
+  get isGiven() {
+    return this.result !== "" || this.isEmpty;
+  }
+
+  #setEmpty(empty) {
+    this.isEmpty = empty;
+    if (empty) this.input.value = "";
+    this.input.placeholder = empty ? "empty" : "";
+    this.emptyButton.setAttribute("aria-pressed", String(empty));
+    this.changed();
+  }
+
   ask() {
     this.place.hidden = false;
   }
@@ -221,6 +232,8 @@ class Call {
     if (text !== undefined && this.input.value === "") this.input.value = typeof text === "string" ? text : JSON.stringify(text);
     this.place.hidden = text === undefined && this.input.value === "";
     this.input.readOnly = true;
+    if (text === "") this.input.placeholder = "empty";
+    this.emptyButton.remove();
   }
 }
 
@@ -237,26 +250,47 @@ function prettyOf(text) {
 
 const fact = ([words, title, mark]) => h("li", { title, class: mark }, words);
 
-function factsOf({ times, usage, finish, model, headers, reasoning }) {
+// The tokens as the answer tells them, else as the server does: under an answer that was stopped.
+function tokensOf({ usage }, spent) {
+  if (usage) {
+    return {
+      input: usage.prompt_tokens,
+      cached: usage.prompt_tokens_details?.cached_tokens,
+      output: usage.completion_tokens,
+      reasoned: usage.completion_tokens_details?.reasoning_tokens ?? 0,
+    };
+  }
+  if (!spent?.input_tokens && !spent?.output_tokens) return null;
+  return { input: spent.input_tokens, cached: spent.cached_tokens, output: spent.output_tokens, reasoned: 0 };
+}
+
+function costFact({ cost_usd: cost, cost_of: of }) {
+  if (of > 1) return [`${dollars(cost)} for ${of} requests`, `For ${of} requests, this one and those before it`];
+  return [dollars(cost), "As Claude Code tells it"];
+}
+
+function factsOf(reply, spent) {
+  const { times, usage, finish, model, headers, reasoning } = reply;
+  const tokens = tokensOf(reply, spent);
   const found = [];
   if (times.first !== null) found.push([`${duration(times.first - times.asked)} to the first token`, "From sending the request until the first piece of the answer"]);
   const took = times.last - times.first;
-  const reasoned = usage?.completion_tokens_details?.reasoning_tokens ?? 0;
-  const streamed = usage ? usage.completion_tokens - (reasoning ? 0 : reasoned) : 0;
+  const streamed = usage ? tokens.output - (reasoning ? 0 : tokens.reasoned) : 0;
   if (took > 0 && streamed > 1) found.push([`${number(Math.round((streamed / took) * 1000))} tokens/s`, "While it was streamed, without the wait for the first token"]);
-  if (usage) {
-    const cached = usage.prompt_tokens_details?.cached_tokens;
-    found.push([`${number(usage.prompt_tokens)} in${cached ? ` (${number(cached)} cached)` : ""}`, "Tokens of the prompt"]);
-    found.push([`${number(usage.completion_tokens)} out${reasoned ? ` (${number(reasoned)} reasoning)` : ""}`, "Tokens of the answer"]);
+  if (tokens) {
+    const { input, cached, output, reasoned } = tokens;
+    found.push([`${number(input)} in${cached ? ` (${number(cached)} cached)` : ""}`, "Tokens of the prompt"]);
+    found.push([`${number(output)} out${reasoned ? ` (${number(reasoned)} reasoning)` : ""}`, "Tokens of the answer"]);
   }
   if (finish && finish !== "stop") found.push([`finish_reason ${finish}`, "Why the answer ended", finish === "tool_calls" ? null : "warn-fact"]);
   if (model) found.push([model, "The model that answered"]);
   const outcome = headers?.get("x-bridge-session");
-  if (outcome) found.push([`session ${outcome}`, "What became of the session, as x-bridge-session tells it"]);
+  if (outcome && outcome !== "matched") found.push([`session ${outcome}`, "What became of the session, as x-bridge-session tells it"]); // matched: there is none
   for (const name of ["ignored", "changed"]) {
     const told = headers?.get(`x-bridge-${name}`);
     if (told) found.push([`${name}: ${told}`, `x-bridge-${name}: fields of the request`, "warn-fact"]);
   }
+  if (spent && spent.cost_usd !== null) found.push(costFact(spent));
   return found;
 }
 

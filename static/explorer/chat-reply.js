@@ -117,18 +117,21 @@ export async function ask(body, reply, { signal, told }) {
   }
 }
 
-/** What the request cost, `{cost_usd, cost_of}`, as soon as the server knows it; null if it does not tell. */
-export async function costOf(id) {
+/**
+ * What the server knows of the request, as `GET /v1/requests/{id}` tells it: once it has ended, and anew until
+ * its cost is there. It tells nothing where the server does not.
+ */
+export async function* spentOf(id) {
   for (const wait of WAITS) {
     await new Promise((resolve) => {
       setTimeout(resolve, wait);
     });
     try {
       const found = await get(`/v1/requests/${id}`, { refresh: true });
-      if (found.cost_usd !== null) return found;
-    } catch {
-      return null;
+      yield found;
+      if (found.cost_usd !== null) return;
+    } catch (error) {
+      if (error.status !== 404) return; // with it the request has not ended yet
     }
   }
-  return null;
 }

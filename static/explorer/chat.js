@@ -3,7 +3,7 @@
 import { get, json } from "./api.js";
 import { Answer } from "./chat-answer.js";
 import * as composer from "./chat-composer.js";
-import { Conversation } from "./chat-conversation.js";
+import { Conversation, countOf } from "./chat-conversation.js";
 import { asJson, asPython, download } from "./chat-export.js";
 import * as model from "./chat-model.js";
 import { ask, Reply } from "./chat-reply.js";
@@ -12,7 +12,7 @@ import { otherTurn, textOf, userTurn } from "./chat-turns.js";
 import { $, announce, confirmed, fill, h, setText } from "./dom.js";
 import { counted } from "./format.js";
 import { problem } from "./problem.js";
-import { note } from "./route.js";
+import { go, note } from "./route.js";
 
 const NEAR = 80; // pixels from the end of the page that still count as its end
 const SETTLES = 1500; // milliseconds in which what was shown last grows to its height
@@ -27,19 +27,33 @@ let aside = null; // what was said without a session, while one is seen
 let running = null; // the AbortController of the answer that comes
 let editing = -1; // the entry that is being written anew
 let follows = true; // the reader is at the end, and stays there
+let checking = false; // what the session has is asked for before something is sent
 let settled = 0; // until when the page follows what grows
 let starts = ""; // what is said before the first message
+
+// A name as it can be read: what has no look of its own, or turns the others around, stands as an escape.
+const seenName = (name) => name.replace(/[\p{Cc}\p{Cf}]/gu, escaped);
+
+function escaped(character) {
+  const code = character.codePointAt(0).toString(16).toUpperCase();
+  return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, "0")}`;
+}
 
 // -- what is seen ----------------------------------------------------------------------------------
 
 function tell() {
   const busy = running !== null;
   const { entries, last, lastUser } = conversation;
-  $("chat-empty").hidden = entries.length > 0 || busy || $("chat-problem").hasChildNodes();
+  const loads = conversation.loading && conversation.isEmpty;
+  $("chat-loading").hidden = !loads;
+  $("chat-empty").hidden = entries.length > 0 || busy || loads || $("chat-problem").hasChildNodes();
   $("chat-turns").setAttribute("aria-busy", String(busy || conversation.loading));
   $("chat-send").hidden = busy;
   $("chat-stop").hidden = !busy;
   $("chat-editing").hidden = editing < 0;
+  $("chat-where").hidden = !session;
+  setText($("chat-where-name"), seenName(session));
+  $("chat-aside").hidden = aside === null;
   entries.forEach((entry, index) => {
     entry.view?.tell?.(index === lastUser && !busy && editing < 0, !session);
     if (entry !== last || busy) entry.view?.settle?.();
@@ -53,7 +67,9 @@ function toEnd() {
 }
 
 function noteRoute() {
-  if (visible) note("chat", "", { model: model.chosen(), session });
+  if (!visible) return;
+  note("chat", "", { model: model.chosen(), session });
+  history.replaceState({ seen: true }, ""); // a link makes a new entry, which has no state
 }
 
 function seen(view) {
@@ -108,11 +124,12 @@ function fieldsOrFault() {
 }
 
 async function send() {
-  if (running) return;
+  if (running || checking) return;
   if (conversation.loading) {
     composer.fault("The session is still being loaded.");
     return;
   }
+  if (!(await isCurrent())) return;
   const { last, waiting } = conversation;
   const results = waiting.length && editing < 0 ? last.view.resultMessages : [];
   const content = composer.content();
@@ -132,6 +149,21 @@ async function send() {
   if (content !== null) addUser({ role: "user", content });
   composer.clear();
   await answer(fields);
+}
+
+// Whether something can be sent after what is seen; what others said in the session is seen from now on.
+async function isCurrent() {
+  const said = conversation;
+  const edited = editing >= 0;
+  checking = true;
+  setText($("chat-elsewhere"), "");
+  try {
+    const came = await catchUp();
+    if (came && edited) composer.fault("Someone else went on with the session: your message was not sent.");
+    return said === conversation && !running && !(came && edited);
+  } finally {
+    checking = false;
+  }
 }
 
 async function answer(fields) {
@@ -164,7 +196,11 @@ async function answer(fields) {
   await ask(asked, reply, { signal: mine.signal, told });
   const whole = reply.state === "whole";
   said.add(reply.message, { view, whole });
-  if (whole && asked.session_id) said.held = said.entries.length;
+  if (whole && asked.session_id) {
+    const before = held > 0 && reply.headers.get("x-bridge-session") !== "created" ? said.known : 0;
+    said.known = before + countOf(asked.messages) + 1;
+    said.held = said.entries.length;
+  }
   if (held > 0 && reply.headers?.get("x-bridge-session") === "created") view.forgotten();
   if (running !== mine) return; // something else is seen now
   running = null;
@@ -186,8 +222,9 @@ function focusNext(view) {
   else composer.focus();
 }
 
-function again() {
-  if (running || conversation.last?.whole !== false) return;
+async function again() {
+  if (running || checking || conversation.last?.whole !== false) return;
+  if (!(await isCurrent())) return;
   const fields = fieldsOrFault();
   if (!fields) return;
   editing = -1;
@@ -208,7 +245,7 @@ async function takeBack(from) {
   const first = !conversation.entries.slice(0, from).some(({ message }) => message.role === "assistant");
   if (session && first && conversation.held > from) {
     const title = "Begin the session anew?";
-    const text = `The first message of a session can’t be changed. ${session} is deleted on the server, and begins with your new message.`;
+    const text = `The first message of a session can’t be changed. ${seenName(session)} is deleted on the server, and begins with your new message.`;
     if (!(await confirmed({ title, text, action: "Delete and send" }))) return false;
     try {
       await json("DELETE", `/v1/sessions/${encodeURIComponent(session)}`);
@@ -256,9 +293,22 @@ function see(next, name) {
   $("chat-session").value = name;
   fill($("chat-turns"), next.entries.map(({ view }) => view?.element));
   fill($("chat-problem"));
+  setText($("chat-elsewhere"), "");
   setText($("chat-empty-note"), name ? "" : starts);
   noteRoute();
   tell();
+}
+
+function seeAside() {
+  const said = aside ?? new Conversation();
+  aside = null;
+  see(said, "");
+}
+
+// A step of its own, so that a step back leads to the session again.
+function leaveSession() {
+  go("chat", "", { model: model.chosen() });
+  composer.focus();
 }
 
 async function open(name) {
@@ -271,11 +321,12 @@ async function open(name) {
     if (said !== conversation) return;
     addAll(messages);
     said.held = said.entries.length;
+    said.known = countOf(messages);
     toEnd();
   } catch (error) {
     if (said !== conversation) return;
     if (error.status === 404) {
-      setText($("chat-empty-note"), `There is no session ${name} yet: your first message begins it.`);
+      setText($("chat-empty-note"), `There is no session ${seenName(name)} yet: your first message begins it.`);
     } else {
       const retry = h("button", { class: "quiet", type: "button", onclick: () => open(name) }, "Try again");
       fill($("chat-problem"), problem(error), h("p", { class: "actions" }, retry));
@@ -284,6 +335,42 @@ async function open(name) {
     said.loading = false;
     if (said === conversation) tell();
   }
+}
+
+// What others said in the session since is taken in; gives whether there was something.
+async function catchUp() {
+  const said = conversation;
+  if (!session || said.loading || (said.held === 0 && !said.isEmpty)) return false;
+  const path = `/v1/sessions/${encodeURIComponent(session)}`;
+  try {
+    const { message_count: count } = await get(path, { refresh: true });
+    if (count === said.known || said !== conversation || running) return false;
+    const { messages } = await get(`${path}/messages`, { refresh: true });
+    return said === conversation && !running && takeIn(messages);
+  } catch {
+    return false; // what is wrong is told by what is sent next
+  }
+}
+
+// The entries that are as the session has them stay; what it does not have follows it.
+function takeIn(messages) {
+  const hasPrompt = conversation.entries[0]?.message.role === "system";
+  const all = hasPrompt ? messages : messages.filter(({ role }) => role !== "system");
+  const { held } = conversation;
+  const from = conversation.firstNew(all);
+  conversation.known = countOf(messages);
+  if (from === all.length && from === held) return false;
+  const own = conversation.entries.splice(held);
+  drop(from);
+  addAll(all.slice(from));
+  conversation.held = conversation.entries.length;
+  conversation.entries.push(...own);
+  $("chat-turns").append(...own.map(({ view }) => view?.element).filter(Boolean));
+  editing = -1;
+  tell();
+  setText($("chat-elsewhere"), "The session went on elsewhere: its messages were loaded anew.");
+  if (follows) toEnd();
+  return true;
 }
 
 // Whether the server has a session of that name. Raises ApiError, Gone.
@@ -298,10 +385,15 @@ async function exists(name) {
 }
 
 // A name is typed. If the server has that session it is opened; else it begins with all that was said.
+// Without a name the chat that was set aside is seen again; where there is none, what was said goes on.
 async function rename() {
   const name = $("chat-session").value;
   const said = conversation;
   if (name === session || said.loading) return;
+  if (!name && aside) {
+    seeAside();
+    return;
+  }
   if (name && said.isEmpty) {
     await open(name);
     return;
@@ -326,10 +418,12 @@ async function rename() {
   tell();
 }
 
+// Whether something was said without a session that is in no file either.
+const wouldBeLost = () => Boolean((!session && conversation.isUnsaved) || aside?.isUnsaved);
+
 async function begin() {
   const text = "What was said without a session is kept nowhere else. Export it first, if you want it again.";
-  const kept = (session || conversation.isEmpty) && !aside;
-  if (!kept && !(await confirmed({ title: "Begin a new chat?", text, action: "New chat" }))) return;
+  if (wouldBeLost() && !(await confirmed({ title: "Begin a new chat?", text, action: "New chat" }))) return;
   aside = null;
   see(new Conversation(), "");
   composer.focus();
@@ -360,6 +454,7 @@ function take(kind) {
   const name = `chat-${new Date().toISOString().slice(0, 16).replace(/[T:]/g, "-")}`;
   if (kind === "python") download(`${name}.py`, "text/x-python", asPython(body, { baseUrl: `${location.origin}/v1`, keyNeeded }));
   else download(`${name}.json`, "application/json", asJson(body));
+  if (kind === "conversation") conversation.exported = conversation.entries.length;
 }
 
 // -- the view --------------------------------------------------------------------------------------
@@ -374,6 +469,7 @@ function listen() {
   });
   $("chat-stop").addEventListener("click", stop);
   $("chat-new").addEventListener("click", begin);
+  $("chat-aside").addEventListener("click", leaveSession);
   $("chat-edit-cancel").addEventListener("click", leaveEdit);
   $("chat-model").addEventListener("change", noteRoute);
   $("chat-session").addEventListener("change", rename);
@@ -382,12 +478,30 @@ function listen() {
   document.addEventListener("click", (event) => {
     if (!$("chat-export").contains(event.target)) $("chat-export").open = false;
   });
+  document.addEventListener("visibilitychange", () => {
+    const idle = !running && !checking && editing < 0; // before an edit is sent it is asked anyway
+    if (visible && document.visibilityState === "visible" && idle) catchUp();
+  });
+  addEventListener("beforeunload", (event) => {
+    if (running || wouldBeLost()) event.preventDefault();
+  });
   addEventListener("scroll", () => {
     if (visible) follows = page.scrollHeight - page.scrollTop - innerHeight < NEAR;
   });
   new ResizeObserver(() => {
     if (visible && follows && (running || performance.now() < settled)) page.scrollTop = page.scrollHeight;
   }).observe($("chat-turns"));
+  keepInSight();
+}
+
+// What gets the focus is scrolled to between the bar and the composer, whose heights change.
+function keepInSight() {
+  const bar = document.querySelector(".bar");
+  const sizes = new ResizeObserver(() => {
+    $("view-chat").style.setProperty("--above", `${bar.offsetHeight}px`);
+    $("view-chat").style.setProperty("--below", `${$("chat-form").offsetHeight}px`);
+  });
+  for (const element of [bar, $("chat-form")]) sizes.observe(element);
 }
 
 export async function show({ values }) {
@@ -403,12 +517,9 @@ export async function show({ values }) {
   if (values.has("model")) model.choose(values.get("model"));
   const name = values.get("session") ?? "";
   const loaded = model.load();
-  if (!values.size && entered) noteRoute(); // back from another view: all is as it was
+  if (!values.size && entered && history.state === null) noteRoute(); // by a link from another view: all is as it was
   else if (name && name !== session) await open(name);
-  else if (!name && session) {
-    see(aside ?? new Conversation(), "");
-    aside = null;
-  }
+  else if (!name && session) seeAside();
   await loaded;
   if (entered && !conversation.isEmpty) toEnd();
 }

@@ -14,7 +14,7 @@ import pytest
 import yarl
 from axe_playwright_python.base import AXE_FILE_PATH
 from browser import Tab, needs_chromium, tab_of
-from playwright.async_api import Browser, Locator, Page, Route, expect
+from playwright.async_api import Browser, Dialog, Error, Locator, Page, Route, expect
 from serving import Running, heard, new_id
 
 pytestmark = needs_chromium
@@ -113,6 +113,7 @@ async def test_an_answer_comes_word_by_word_and_can_be_stopped(server: Running, 
     await expect(page.locator("#chat-turns")).to_have_attribute("aria-busy", "false")
     await expect(page.locator("#live")).to_have_text("The answer was stopped.")
     await expect(message(page)).to_be_focused()
+    await expect(answer(page).get_by_role("list", name="What it took")).to_contain_text(" in")
     await asked(page, "[[say Well.]]")
     assert server.seen()[-1]["messages"] == heard(
         "[[stall 2]] [[words 20]]", "word1 word2", "[[say Well.]]"
@@ -163,6 +164,9 @@ async def test_what_it_took_is_told_and_the_stream_can_be_seen(server: Running, 
     assert copied.startswith("word1 word2")
     last = await asked(page, "[[cut 2]] [[words 9]]")
     await expect(last).to_contain_text("finish_reason length")
+    await expect(last.get_by_role("list", name="What it took")).to_contain_text("2 out")
+    await asked(page, "[[say More.]]")
+    await expect(page.get_by_text("session matched")).to_have_count(0)
 
 
 async def test_what_is_exported_runs(server: Running, tab: Tab, tmp_path: Path) -> None:
@@ -227,6 +231,15 @@ async def test_calls_get_their_results_from_the_person(server: Running, tab: Tab
     await expect(final.locator(".words")).to_contain_text("get_weather returned: rain")
     content = server.seen()[-1]["messages"][-1]["content"]
     assert [block["content"][0]["text"] for block in content] == ["21 degrees", "rain"]
+
+    last = await asked(page, '[[call get_weather {"city": "Rome"}]]')
+    await expect(last.get_by_role("button", name="Send the result")).to_be_disabled()
+    sent = bodies(page)
+    await last.get_by_role("button", name="It is empty").click()
+    await last.get_by_role("button", name="Send the result").click()
+    await expect(page.locator(".turn.answer")).to_have_count(4)
+    await whole(page)
+    assert sent[0]["messages"][-1]["content"] == ""
 
 
 DROP = """([kind, bytes, name, type]) => {
@@ -398,6 +411,124 @@ async def test_a_link_opens_a_session_and_goes_on_with_it(server: Running, tab: 
     await expect(page.locator(".turn")).to_have_count(0)
 
 
+async def test_a_chat_without_a_session_is_found_again(server: Running, tab: Tab) -> None:
+    page = tab.page
+    id_ = f"{new_id()}\u202e"
+    await server.ask("[[say One.]]", session_id=id_)
+    words = answer(page).locator(".words")
+    await asked(page, "[[say Without one.]]")
+    release = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await release.wait()
+        await route.continue_()
+
+    await page.route("**/v1/sessions/*/messages", late)
+    await page.get_by_role("link", name="Sessions", exact=True).click()
+    await page.evaluate(
+        "(id) => { location.hash = '#/chat?session=' + encodeURIComponent(id) }", id_
+    )
+    await expect(page.get_by_text("Loading \u2026", exact=True)).to_be_visible()
+    await expect(page.get_by_text("Ask anything")).to_be_hidden()
+    release.set()
+    await expect(words).to_have_text("One.")
+    await expect(page.locator("#chat-where-name")).to_have_text(f"{id_[:-1]}\\u202E")
+
+    await page.go_back()
+    await expect(page.locator("#view-sessions")).to_be_visible()
+    await page.go_back()
+    await expect(words).to_have_text("Without one.")
+    assert page.url == f"{server.url}/#/chat"
+    await page.go_forward()
+    await page.go_forward()
+    await expect(words).to_have_text("One.")
+    back = page.get_by_role("button", name="Back to the chat without a session")
+    await back.click()
+    await expect(words).to_have_text("Without one.")
+    await expect(back).to_be_hidden()
+    await expect(page.locator("#chat-where")).to_be_hidden()
+    await expect(message(page)).to_be_focused()
+    await page.go_back()
+    await expect(words).to_have_text("One.")
+    await page.get_by_label("Session", exact=True).fill("")
+    await page.get_by_label("Session", exact=True).press("Tab")
+    await expect(words).to_have_text("Without one.")
+
+
+async def test_what_another_tab_said_in_the_session_is_seen(server: Running, tab: Tab) -> None:
+    page = tab.page
+    id_ = new_id()
+    await page.goto(f"{server.url}/#/chat?session={id_}")
+    await asked(page, "[[say First.]]")
+    await expect(page.locator(".facts")).to_contain_text("to the first token")
+    other = await page.context.new_page()
+    await other.goto(f"{server.url}/#/chat?session={id_}")
+    await expect(answer(other).locator(".words")).to_have_text("First.")
+    await asked(other, "[[say Second.]]")
+    await say(page, "[[say Third.]]")
+    words = page.locator(".turn.answer .words")
+    await expect(words).to_have_text(["First.", "Second.", "Third."])
+    await whole(page)
+    elsewhere = page.locator("#chat-elsewhere")
+    await expect(elsewhere).to_contain_text("The session went on elsewhere")
+    await expect(page.locator(".facts").first).to_contain_text("to the first token")
+    await asked(page, "[[say Fourth.]]")
+    await expect(elsewhere).to_have_text("")
+    await other.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await expect(other.locator(".turn.answer")).to_have_count(4)
+    await expect(other.locator(".turn.user")).to_have_count(4)
+    await expect(other.locator("#chat-elsewhere")).to_contain_text("went on elsewhere")
+    await other.get_by_role("button", name="Edit").click()
+    await asked(page, "[[say Fifth.]]")
+    await message(other).press("Enter")
+    await expect(other.locator("#chat-fault")).to_contain_text("your message was not sent")
+    await expect(answer(other).locator(".words")).to_have_text("Fifth.")
+    assert len(await server.messages(id_)) == 10
+
+
+async def leaves(page: Page) -> bool:
+    """Reload the page; whether it did so without asking. Where it asks, it stays."""
+    asked_first = []
+
+    async def stay(dialog: Dialog) -> None:
+        asked_first.append(dialog.type)
+        await dialog.dismiss()
+
+    page.on("dialog", stay)
+    await page.evaluate("setTimeout(() => location.reload()); window.stays = true")
+    async with asyncio.timeout(20):
+        while not asked_first:
+            with contextlib.suppress(Error):  # it is just being left
+                if await page.evaluate("window.stays === undefined"):
+                    break
+    page.remove_listener("dialog", stay)
+    assert asked_first in ([], ["beforeunload"])
+    return not asked_first
+
+
+async def test_the_page_asks_before_it_loses_a_chat(server: Running, tab: Tab) -> None:
+    page = tab.page
+    await message(page).click()  # a page that nobody touched may not ask
+    assert await leaves(page)
+    await begun(page)
+    await asked(page, "[[say Kept nowhere.]]")
+    assert not await leaves(page)
+    await expect(page.locator(".turn")).to_have_count(2)
+    await page.get_by_text("Export", exact=True).click()
+    async with page.expect_download():
+        await page.get_by_role("button", name=re.compile("^Conversation ")).click()
+    assert await leaves(page)
+
+    await page.goto(f"{server.url}/#/chat?session={new_id()}")
+    await begun(page)
+    await say(page, "[[stall 2]] [[words 9]]")
+    await expect(answer(page).locator(".words")).to_have_text("word1 word2")
+    assert not await leaves(page)
+    await message(page).press("Escape")
+    await asked(page, "[[say Kept.]]")
+    assert await leaves(page)
+
+
 async def test_the_first_message_of_a_session_is_edited_by_beginning_it_anew(
     server: Running, tab: Tab
 ) -> None:
@@ -431,6 +562,25 @@ async def test_the_page_follows_only_a_reader_at_its_end(server: Running, tab: T
     await message(page).press("Escape")
     await whole(page)
     assert await page.evaluate("scrollY") == top
+
+
+HIDDEN = """() => {
+  const { top, bottom } = document.activeElement.getBoundingClientRect();
+  const above = document.querySelector(".bar").getBoundingClientRect().bottom;
+  const below = document.getElementById("chat-form").getBoundingClientRect().top;
+  const inTurns = document.activeElement.closest("#chat-turns") !== null;
+  return inTurns && (bottom <= above || top >= below);
+}"""
+
+
+async def test_what_has_the_focus_is_not_under_the_bar_or_the_composer(tab: Tab) -> None:
+    page = tab.page
+    links = "\n\n".join(f"[Link {number}](https://a.example/{number})" for number in range(40))
+    await asked(page, f"[[say {links}]]")
+    for key in ("Shift+Tab", "Tab"):
+        for _ in range(42):
+            await page.keyboard.press(key)
+            assert not await page.evaluate(HIDDEN), key
 
 
 def stream(*deltas: dict[str, Any], finish: str) -> str:
