@@ -17,11 +17,19 @@ const DAY = 86_400_000;
 const ROUND = [5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10_080, 20_160, 43_200].map((one) => one * MINUTE);
 
 const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
+const dayOfBucket = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", timeZone: "UTC" });
 const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const whole = new Intl.DateTimeFormat(undefined, { weekday: "short", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
 
-/** When a bucket began, as its figures are headed. */
-export const bucketName = (start, step) => (step >= DAY ? day : whole).format(start);
+/** When a bucket began, as its figures are headed: those of a day are days of UTC, whatever the reader's clock says. */
+export const bucketName = (start, step) => (step >= DAY ? dayOfBucket : whole).format(start);
+
+/** How long before the start a round time is that the bucket is the nearest to (less than 0: after it); or null. */
+function sinceRound(start, step, each) {
+  const clock = step >= DAY ? start : start - new Date(start).getTimezoneOffset() * MINUTE;
+  const since = clock - Math.round(clock / each) * each;
+  return since >= -step / 2 && since < step / 2 ? since : null;
+}
 
 /** The class of the colour of the n-th series. */
 export const colour = (at) => `series-${Math.min(at, 5) + 1}`;
@@ -76,15 +84,20 @@ export function plotPlace(name) {
     return [levels, marks()];
   }
 
-  /** Times below, at round ones of the reader's clock, as many as there is room for. */
+  /**
+   * Times below, at round ones of the reader's clock, as many as there is room for. Buckets begin at round times
+   * of UTC, which need not be round there: a mark may stand between two.
+   */
   function marks() {
-    const span = plot.step * plot.starts.length;
-    const each = ROUND.find((round) => span / round <= inner() / MARK_WIDTH) ?? span;
-    const name = each >= DAY ? day : hour;
-    return plot.starts.map((start, index) => {
-      const local = start - new Date(start).getTimezoneOffset() * MINUTE;
-      if (local % each || x(index) > width - MARK_WIDTH * 0.8) return null;
-      return svg("text", { class: "mark-x", x: x(index), y: HEIGHT - 6 }, name.format(start));
+    const { starts, step } = plot;
+    const span = step * starts.length;
+    const each = ROUND.find((round) => round >= step && span / round <= inner() / MARK_WIDTH) ?? span;
+    const name = step >= DAY ? dayOfBucket : each >= DAY ? day : hour;
+    return starts.map((start, index) => {
+      const since = sinceRound(start, step, each);
+      const place = x(index - since / step);
+      if (since === null || place > width - MARK_WIDTH * 0.8) return null;
+      return svg("text", { class: "mark-x", x: place, y: HEIGHT - 6 }, name.format(start - since));
     });
   }
 

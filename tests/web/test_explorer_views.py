@@ -1,7 +1,9 @@
 """The explorer's sessions, usage and requests in a real browser."""
 
+import re
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 from browser import Tab, needs_chromium, tab_of
@@ -13,6 +15,12 @@ from bridge.dialects.frames import dumps
 pytestmark = needs_chromium
 
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script> {{ 7*7 }} \u202e'
+SPANS = {  # and the times below a plot of it
+    "hour": r"\d\d:\d[05] [AP]M",
+    "day": r"\d\d:00 [AP]M",
+    "week": r"\w{3} \d+",
+    "quarter": r"\w{3} \d+",
+}
 TOOL = {
     "type": "function",
     "function": {"name": "look", "parameters": {"type": "object", "properties": {}}},
@@ -168,6 +176,27 @@ async def test_usage_is_plotted_told_and_in_a_table(used: Running, tab: Tab) -> 
     await expect(page).to_have_url(f"{used.url}/#/usage?span=week")
     await expect(plots.first.locator("rect[class*=series-1]").first).to_be_attached()
     assert tab.complaints == []
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])
+async def test_plots_have_times_below_wherever_the_reader_is(
+    used: Running, browser: Browser, zone: str
+) -> None:
+    async with tab_of(browser, timezone_id=zone) as tab:
+        page = tab.page
+        for span, mark in SPANS.items():
+            await page.goto("about:blank")
+            await page.goto(f"{used.url}/#/usage?span={span}")
+            for number in range(4):
+                marks = page.locator(".plot").nth(number).locator(".mark-x")
+                await expect(marks.nth(2)).to_be_attached()
+                told = await marks.all_text_contents()
+                assert [one for one in told if not re.fullmatch(mark, one)] == []
+        today = datetime.now(UTC)
+        await page.get_by_text("The figures as a table").click()
+        newest = page.locator("#usage-table tbody tr").first
+        await expect(newest.locator("th")).to_have_text(f"{today:%b} {today.day}")
+        assert tab.complaints == []
 
 
 async def test_the_last_requests_are_listed(used: Running, tab: Tab) -> None:
