@@ -124,11 +124,13 @@ function tellSums({ since, by_model: models, by_session: sessions, total }) {
 }
 
 async function refresh() {
+  const asked = span;
   try {
     const [series, usage] = await Promise.all([
       get(`/v1/usage/series?step=${SPANS[span].step}`, { refresh: true }),
       get("/v1/usage", { refresh: true }),
     ]);
+    if (span !== asked) return;
     fill($("usage-fault"));
     tellSeries(series);
     tellSums(usage);

@@ -1,5 +1,6 @@
 """The explorer's sessions, usage and requests in a real browser."""
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from browser import Tab, needs_chromium, tab_of
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, Locator, Route, expect
 from serving import Running, new_id, running, said
 
 from bridge.dialects.frames import dumps
@@ -197,6 +198,34 @@ async def test_plots_have_times_below_wherever_the_reader_is(
         newest = page.locator("#usage-table tbody tr").first
         await expect(newest.locator("th")).to_have_text(f"{today:%b} {today.day}")
         assert tab.complaints == []
+
+
+async def test_a_span_is_never_told_with_the_figures_of_another(used: Running, tab: Tab) -> None:
+    page = tab.page
+
+    async def late(route: Route) -> None:
+        await asyncio.sleep(0.4)
+        await route.continue_()
+
+    await page.goto(f"{used.url}/#/usage", wait_until="networkidle")
+    await page.get_by_text("The figures as a table").click()
+    await page.route("**/v1/usage/**", late)
+    told = page.locator("#usage-table")
+    await told.evaluate(
+        """(table) => {
+          const look = () => { window.wrong ||= table.textContent.includes("Nothing was asked"); };
+          new MutationObserver(look).observe(table, { childList: true, subtree: true });
+        }"""
+    )
+    await page.get_by_label("Hour").focus()
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("ArrowRight")
+    today = datetime.now(UTC)
+    name = f"{today:%b} {today.day}"
+    await expect(told.locator("tbody th").first).to_have_text(name, timeout=3_000)
+    assert not await page.evaluate("window.wrong")
+    assert tab.complaints == []
 
 
 async def test_the_last_requests_are_listed(used: Running, tab: Tab) -> None:
