@@ -20,7 +20,7 @@ const STATES = {
 let poll = null;
 let sessions = null; // as the server told them last
 let costs = {};
-let opened = null; // {id, messages}, what is read
+let opened = null; // {id, stamp, missing}, what is read
 let rows = new Map(); // a row of the list by its session's name
 
 const path = (id, rest = "") => `/v1/sessions/${encodeURIComponent(id)}${rest}`;
@@ -148,11 +148,10 @@ async function tellOpened() {
   if (!opened) return;
   const session = sessions?.find((one) => one.session_id === opened.id);
   if (!session) {
-    if (sessions === null) return;
-    opened.stamp = null;
-    fill($("sessions-one"), h("p", { class: "empty" }, "There is no session of this name any more: it has expired, or was deleted."));
+    if (sessions !== null) tellMissing();
     return;
   }
+  if (opened.missing) open(session.session_id);
   const stamp = `${session.last_accessed} ${session.message_count}`;
   const view = opened;
   if (view.stamp !== stamp) {
@@ -165,8 +164,15 @@ async function tellOpened() {
   fill($("session-facts"), facts(session));
 }
 
+/** The session that is open is not there; it may come yet, or again. */
+function tellMissing() {
+  if (opened.missing) return;
+  opened.missing = true;
+  fill($("sessions-one"), h("p", { class: "empty" }, "There is no session of this name any more: it has expired, or was deleted."));
+}
+
 function open(id) {
-  opened = { id, stamp: null };
+  opened = { id, stamp: null, missing: false };
   fill(
     $("sessions-one"),
     h("p", { class: "back" }, h("a", { href: link("sessions", "", { q: $("sessions-filter").value }) }, "← All sessions")),

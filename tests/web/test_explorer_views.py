@@ -95,6 +95,26 @@ async def test_the_list_follows_and_tells_what_is_there_no_more(used: Running, t
     await expect(tab.page.get_by_text("There is no session of this name any more")).to_be_visible()
 
 
+async def test_a_session_that_comes_later_or_again_is_shown(used: Running, tab: Tab) -> None:
+    id_ = new_id()
+    page = tab.page
+    missing = page.get_by_text("There is no session of this name any more")
+    await page.clock.install()
+    await page.goto(f"{used.url}/#/sessions/{id_}", wait_until="networkidle")
+    for _ in range(2):
+        await expect(missing).to_be_visible()
+        await used.ask("[[words 5]]", session_id=id_)
+        await page.clock.run_for(6_000)
+        await expect(page.locator("#session-title")).to_have_text(id_)
+        await expect(page.locator("#session-messages > li")).to_have_count(2)
+        await expect(about(tab, "Messages")).to_have_text("2")
+        await expect(missing).to_have_count(0)
+        await used.rest("DELETE", f"/{id_}")
+        await page.clock.run_for(6_000)
+    await expect(missing).to_be_visible()
+    assert tab.complaints == []
+
+
 async def test_deleting_all_asks_first(browser: Browser) -> None:
     async with running() as server, tab_of(browser) as tab:
         for name in ("one", "two"):
