@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { $, fill, h, setText } from "./dom.js";
 import { clock, counted, date, dollars, duration, number } from "./format.js";
-import { every } from "./poll.js";
+import { every, settle } from "./poll.js";
 import { problem } from "./problem.js";
 import { link, note } from "./route.js";
 
@@ -12,7 +12,7 @@ const MOST = 200;
 
 let poll = null;
 let requests = null;
-let drawn = "";
+let rows = new Map(); // a row of the table by the request, as it was told
 
 const CANCELLED = 499; // the client left
 
@@ -56,11 +56,15 @@ function tell() {
   const wanted = requests.filter((one) => matches(one, words));
   const filtered = wanted.length !== requests.length;
   setText($("requests-count"), filtered ? `${number(wanted.length)} of the last ${counted(requests.length, "request")}` : `The last ${counted(requests.length, "request")}`);
-  const now = JSON.stringify([wanted, filtered]);
-  if (now === drawn) return; // what stays the same does not flicker, nor lose what is selected
-  drawn = now;
+  const kept = new Map();
+  for (const one of wanted) {
+    const told = JSON.stringify(one); // an id alone may be that of several, since a client can name its own
+    kept.set(told, rows.get(told) ?? row(one));
+  }
+  rows = kept;
   const empty = requests.length ? "No request fits this filter." : "No requests yet: send one from the chat, or from any client.";
-  fill($("requests-rows"), wanted.length ? wanted.map(row) : h("tr", null, h("td", { colspan: "9", class: "plain" }, empty)));
+  if (wanted.length) settle($("requests-rows"), [...rows.values()]);
+  else if ($("requests-rows").textContent !== empty) fill($("requests-rows"), h("tr", null, h("td", { colspan: "9", class: "plain" }, empty)));
 }
 
 async function refresh() {

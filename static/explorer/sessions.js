@@ -3,7 +3,7 @@
 import { get, json } from "./api.js";
 import { $, announce, confirmed, fill, h, setText } from "./dom.js";
 import { bytes, counted, date, dollars, left, number, short } from "./format.js";
-import { every } from "./poll.js";
+import { every, settle } from "./poll.js";
 import { problem } from "./problem.js";
 import { go, here, link, note } from "./route.js";
 
@@ -79,11 +79,7 @@ function tellList() {
   const order = [...kept.values()].map((one) => one.item);
   let list = $("sessions-list").querySelector("ul");
   if (!list) fill($("sessions-list"), (list = h("ul", { class: "session-rows" })));
-  if (order.length !== list.children.length || order.some((item, at) => list.children[at] !== item)) {
-    const focused = document.activeElement;
-    list.replaceChildren(...order);
-    if (list.contains(focused)) focused.focus({ preventScroll: true });
-  }
+  settle(list, order);
   rows = kept;
 }
 
@@ -141,7 +137,15 @@ function facts(session) {
     "Last used": date(session.last_accessed),
     Expires: `${date(session.expires_at)} (${left(remains(session))} left)`,
   };
-  return h("dl", { class: "pairs" }, Object.entries(figures).map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))));
+  return Object.entries(figures).map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value)));
+}
+
+/** Those facts that are others now; what is selected in the rest stays so. */
+function tellFacts(session) {
+  const told = facts(session);
+  const list = $("session-facts").firstElementChild;
+  if (!list) fill($("session-facts"), h("dl", { class: "pairs" }, told));
+  else told.forEach((fact, at) => fact.textContent !== list.children[at].textContent && list.children[at].replaceWith(fact));
 }
 
 async function tellOpened() {
@@ -161,7 +165,7 @@ async function tellOpened() {
     fill($("session-messages"), messages.map(message));
     setText($("session-size"), `About ${bytes(JSON.stringify(messages).length)}`);
   }
-  fill($("session-facts"), facts(session));
+  tellFacts(session);
 }
 
 /** The session that is open is not there; it may come yet, or again. */

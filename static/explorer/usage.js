@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { $, fill, h, setText } from "./dom.js";
 import { date, dollars, duration, number, short } from "./format.js";
 import { bucketName, colour, plotPlace } from "./plot.js";
-import { every } from "./poll.js";
+import { every, settle } from "./poll.js";
 import { problem } from "./problem.js";
 import { link, note } from "./route.js";
 
@@ -59,13 +59,19 @@ function figure({ of, weight }, row, models) {
   return count ? measured.reduce((sum, one) => sum + of(one) * weight(one), 0) / count : null;
 }
 
+function tellLegend(names) {
+  const told = [...$("usage-legend").children].map((one) => one.textContent);
+  if (JSON.stringify(told) === JSON.stringify(names)) return;
+  fill($("usage-legend"), names.map((name, at) => h("li", null, h("span", { class: `swatch ${colour(at)}` }), name)));
+}
+
 function tellSeries({ data, until }) {
   const { step } = SPANS[span];
   const by = new Map(data.map((bucket) => [new Date(bucket.start).getTime(), bucket.by_model]));
   const from = starts(until);
   const rows = from.map((start) => by.get(start));
   const names = named(rows);
-  fill($("usage-legend"), names.map(({ name }, at) => h("li", null, h("span", { class: `swatch ${colour(at)}` }), name)));
+  tellLegend(names.map(({ name }) => name));
   places ??= PLOTS.map(({ title }) => plotPlace(title));
   if (!$("usage-plots").children.length) fill($("usage-plots"), places.map((place) => place.element));
   PLOTS.forEach((kind, at) => {
@@ -76,7 +82,7 @@ function tellSeries({ data, until }) {
     .map((start, at) => [start, rows[at]])
     .filter(([, row]) => row)
     .reverse()
-    .flatMap(([start, row]) => Object.entries(row).map(([model, one]) => [bucketName(start, step * 1000), model, ...figures(one)]));
+    .flatMap(([start, row]) => Object.entries(row).map(([model, one]) => ({ key: `${step} ${start} ${model}`, cells: [bucketName(start, step * 1000), model, ...figures(one)] })));
   table($("usage-table"), ["From", "Model", ...FIGURES], lines, "Nothing was asked in this span.");
 }
 
@@ -95,31 +101,44 @@ const figures = (one) => [
   one.first_token_ms.count ? duration(one.first_token_ms.mean) : "–",
 ];
 
-/** A table of figures; the first cells of a row, those before the figures, are its head. */
-function table(element, heads, rows, empty) {
+const drawn = new Map(); // the rows of a table by their keys, by the table's element
+
+/**
+ * A table of figures. Rows are `{key, cells}`, where a key stands for the cells before the figures; `head` makes of
+ * the first cell what is shown. A row that was there stays, and the focus in it.
+ */
+function table(element, heads, rows, empty, head = (name) => name) {
   const texts = heads.length - FIGURES.length;
-  fill(
-    element,
-    h("thead", null, h("tr", null, heads.map((name, at) => h("th", { scope: "col", class: at >= texts && "figure" }, name)))),
-    h(
-      "tbody",
-      null,
-      rows.length === 0 && h("tr", null, h("td", { colspan: heads.length, class: "plain" }, empty)),
-      rows.map((row) => h("tr", null, row.map((cell, at) => (at === 0 ? h("th", { scope: "row" }, cell) : h("td", { class: at >= texts && "figure" }, cell))))),
-    ),
-  );
+  const kind = (at) => at >= texts && "figure";
+  if (!element.tHead) {
+    fill(element, h("thead", null, h("tr", null, heads.map((name, at) => h("th", { scope: "col", class: kind(at) }, name)))), h("tbody"));
+  }
+  const made = (cells) =>
+    h("tr", null, cells.map((cell, at) => (at === 0 ? h("th", { scope: "row" }, head(cell)) : h("td", { class: kind(at) }, cell))));
+  const known = drawn.get(element);
+  const kept = new Map();
+  for (const { key, cells } of rows) {
+    const row = known?.get(key) ?? made(cells);
+    for (let at = texts; at < cells.length; at += 1) setText(row.cells[at], cells[at]);
+    kept.set(key, row);
+  }
+  drawn.set(element, kept);
+  if (kept.size) settle(element.tBodies[0], [...kept.values()]);
+  else if (known?.size !== 0) fill(element.tBodies[0], h("tr", null, h("td", { colspan: heads.length, class: "plain" }, empty)));
 }
 
 function tellSums({ since, by_model: models, by_session: sessions, total }) {
   setText($("usage-since"), `, on ${date(since)}.`);
-  const rows = Object.entries(models).map(([name, one]) => [name, ...figures(one)]);
-  table($("usage-models"), ["Model", ...FIGURES], rows.length ? [...rows, ["All", ...figures(total)]] : [], "No model has answered yet.");
+  const rows = Object.entries(models).map(([name, one]) => ({ key: name, cells: [name, ...figures(one)] }));
+  const all = { key: "", cells: ["All", ...figures(total)] };
+  table($("usage-models"), ["Model", ...FIGURES], rows.length ? [...rows, all] : [], "No model has answered yet.");
   const named = Object.entries(sessions).reverse().slice(0, 200);
   table(
     $("usage-sessions"),
     ["Session", ...FIGURES],
-    named.map(([name, one]) => [h("a", { href: link("sessions", name), class: "session-link" }, name), ...figures(one)]),
+    named.map(([name, one]) => ({ key: name, cells: [name, ...figures(one)] })),
     "No session has been used yet.",
+    (name) => h("a", { href: link("sessions", name), class: "session-link" }, name),
   );
 }
 

@@ -271,6 +271,24 @@ async def test_the_last_requests_are_listed(used: Running, tab: Tab) -> None:
     assert tab.complaints == []
 
 
+async def test_what_is_told_anew_leaves_the_focus_where_it_is(used: Running, tab: Tab) -> None:
+    page = tab.page
+    id_ = new_id()
+    await used.ask("[[words 5]]", session_id=id_)
+    await page.clock.install()
+    for view in ("usage", "requests"):
+        await page.goto(f"{used.url}/#/{view}")
+        mine = page.locator(f"#view-{view}").get_by_role("link", name=id_).last
+        await mine.focus()
+        for session in ("bob", id_):
+            await used.ask("[[words 5]]", session_id=session)
+            async with page.expect_response(re.compile("/v1/(usage|requests)")):
+                await page.clock.run_for(6_000)
+            await expect(page.locator(f"#view-{view} .session-link").first).to_have_text(session)
+            await expect(mine).to_be_focused()
+    assert tab.complaints == []
+
+
 async def test_what_the_page_asks_by_itself_is_not_among_the_requests(
     used: Running, browser: Browser
 ) -> None:
