@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { $, fill, h, setText } from "./dom.js";
-import { clock, counted, date, dollars, duration, number } from "./format.js";
+import { clock, counted, date, dollars, duration, named, number } from "./format.js";
 import { every, settle } from "./poll.js";
 import { problem } from "./problem.js";
 import { link, note } from "./route.js";
@@ -41,7 +41,7 @@ function row(one) {
     h("th", { scope: "row" }, h("time", { datetime: one.time, title: date(one.time) }, clock(one.time))),
     h("td", null, h("span", { class: "method" }, one.method), " ", h("span", { class: "path" }, one.route), one.stream && h("small", { class: "mark" }, "stream"), under(h("code", { class: "request-id", title: one.id }, one.id))),
     status(one),
-    h("td", null, one.model ?? "–", under(one.session && h("a", { class: "session-link", href: link("sessions", one.session) }, one.session))),
+    h("td", null, one.model ?? "–", under(one.session && h("a", { class: "session-link", href: link("sessions", one.session) }, named(one.session)))),
     some(one.first_token_ms, duration),
     some(one.duration_ms, duration),
     h("td", { class: "figure" }, turn ? number(one.input_tokens) : "–", under(turn && one.cached_tokens > 0 && `${number(one.cached_tokens)} cached`)),

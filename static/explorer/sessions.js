@@ -2,7 +2,7 @@
 
 import { get, json } from "./api.js";
 import { $, announce, confirmed, fill, h, setText } from "./dom.js";
-import { bytes, counted, date, dollars, left, number, short } from "./format.js";
+import { bytes, counted, date, dollars, left, named, number, short } from "./format.js";
 import { every, settle } from "./poll.js";
 import { problem } from "./problem.js";
 import { go, here, link, note } from "./route.js";
@@ -34,7 +34,7 @@ const remains = (session) => (new Date(session.expires_at) - Date.now()) / 1000;
 function row(session) {
   const state = h("span", { class: "state" });
   const figures = h("small", null);
-  const anchor = h("a", { class: "session" }, h("span", { class: "session-name" }, session.session_id), state, figures);
+  const anchor = h("a", { class: "session" }, h("span", { class: "session-name" }, named(session.session_id)), state, figures);
   return { item: h("li", null, anchor), anchor, state, figures };
 }
 
@@ -180,7 +180,7 @@ function open(id) {
   fill(
     $("sessions-one"),
     h("p", { class: "back" }, h("a", { href: link("sessions", "", { q: $("sessions-filter").value }) }, "← All sessions")),
-    h("h2", { id: "session-title", class: "session-title", tabindex: "-1" }, id),
+    h("h2", { id: "session-title", class: "session-title", tabindex: "-1" }, named(id)),
     h(
       "p",
       { class: "actions" },
@@ -198,7 +198,7 @@ function open(id) {
 async function fork() {
   try {
     const made = await json("POST", path(opened.id, "/fork"), { body: {} });
-    announce(`Forked as ${made.session_id}`);
+    announce(`Forked as ${named(made.session_id)}`);
     await poll?.now();
     go("sessions", made.session_id, { q: $("sessions-filter").value });
   } catch (error) {
@@ -210,7 +210,7 @@ async function remove() {
   const { id } = opened;
   const yes = await confirmed({
     title: "Delete this session?",
-    text: `“${id.length > 80 ? `${id.slice(0, 80)}…` : id}” and its messages are gone for good. A turn of it that runs is ended.`,
+    text: `“${named(id.length > 80 ? `${id.slice(0, 80)}…` : id)}” and its messages are gone for good. A turn of it that runs is ended.`,
     action: "Delete it",
   });
   if (!yes) return;

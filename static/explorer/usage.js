@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { $, fill, h, setText } from "./dom.js";
-import { date, dollars, duration, number, short } from "./format.js";
+import { date, dollars, duration, named, number, short } from "./format.js";
 import { bucketName, colour, plotPlace } from "./plot.js";
 import { every, settle } from "./poll.js";
 import { problem } from "./problem.js";
@@ -39,7 +39,7 @@ function starts(until) {
 }
 
 /** The models of the span, those with the most requests first; the last may be several. */
-function named(rows) {
+function ranked(rows) {
   const sums = new Map();
   for (const row of rows) {
     for (const [model, figures] of Object.entries(row ?? {})) sums.set(model, (sums.get(model) ?? 0) + figures.requests);
@@ -70,7 +70,7 @@ function tellSeries({ data, until }) {
   const by = new Map(data.map((bucket) => [new Date(bucket.start).getTime(), bucket.by_model]));
   const from = starts(until);
   const rows = from.map((start) => by.get(start));
-  const names = named(rows);
+  const names = ranked(rows);
   tellLegend(names.map(({ name }) => name));
   places ??= PLOTS.map(({ title }) => plotPlace(title));
   if (!$("usage-plots").children.length) fill($("usage-plots"), places.map((place) => place.element));
@@ -132,13 +132,13 @@ function tellSums({ since, by_model: models, by_session: sessions, total }) {
   const rows = Object.entries(models).map(([name, one]) => ({ key: name, cells: [name, ...figures(one)] }));
   const all = { key: "", cells: ["All", ...figures(total)] };
   table($("usage-models"), ["Model", ...FIGURES], rows.length ? [...rows, all] : [], "No model has answered yet.");
-  const named = Object.entries(sessions).reverse().slice(0, 200);
+  const last = Object.entries(sessions).reverse().slice(0, 200);
   table(
     $("usage-sessions"),
     ["Session", ...FIGURES],
-    named.map(([name, one]) => ({ key: name, cells: [name, ...figures(one)] })),
+    last.map(([name, one]) => ({ key: name, cells: [name, ...figures(one)] })),
     "No session has been used yet.",
-    (name) => h("a", { href: link("sessions", name), class: "session-link" }, name),
+    (name) => h("a", { href: link("sessions", name), class: "session-link" }, named(name)),
   );
 }
 

@@ -144,7 +144,7 @@ async def test_words_of_a_session_stay_words(used: Running, tab: Tab) -> None:
     page = tab.page
     await page.goto(f"{used.url}/#/sessions")
     await page.locator(".session").filter(has_text="onerror").click()
-    await expect(page.locator("#session-title")).to_have_text(name)
+    await expect(page.locator("#session-title")).to_have_text(name.replace("\u202e", r"\u202E"))
     messages = page.locator("#session-messages > li")
     await expect(messages).to_have_count(4)
     await expect(messages.nth(1)).to_contain_text("onerror")
@@ -159,6 +159,28 @@ async def test_words_of_a_session_stay_words(used: Running, tab: Tab) -> None:
     assert (await page.title()).startswith("Requests")
     assert tab.asked_only(used.url)
     assert tab.complaints == []
+
+
+async def test_a_name_turns_no_text_around(browser: Browser) -> None:
+    async with running() as server, tab_of(browser) as tab:
+        await server.ask("[[words 5]]", session_id="ada\u202e\U000e0001")
+        page = tab.page
+        told = r"ada\u202E\u{E0001}"
+        for view in ("usage", "requests"):
+            await page.goto(f"{server.url}/#/{view}")
+            link = page.locator(f"#view-{view} .session-link")
+            await expect(link).to_have_text(told)
+            await expect(link).to_have_css("unicode-bidi", "isolate")
+        await link.click()
+        await expect(page.locator("#session-title")).to_have_text(told)
+        await expect(page.locator(".session-name")).to_have_text(told)
+        await page.get_by_role("button", name="Delete", exact=True).click()
+        asked = page.get_by_role("dialog", name="Delete this session?")
+        await expect(asked).to_contain_text(f"“{told}” and its messages")
+        await asked.get_by_role("button", name="Delete it").click()
+        await expect(page.get_by_text("No sessions yet")).to_be_visible()
+        assert (await server.rest("GET", "")).data["total"] == 0
+        assert tab.complaints == []
 
 
 async def test_usage_is_plotted_told_and_in_a_table(used: Running, tab: Tab) -> None:
