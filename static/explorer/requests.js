@@ -52,6 +52,7 @@ function row(one) {
 
 function tell() {
   if (requests === null) return;
+  $("requests-told").hidden = false;
   const words = $("requests-filter").value.trim();
   const wanted = requests.filter((one) => matches(one, words));
   const filtered = wanted.length !== requests.length;
@@ -67,13 +68,18 @@ function tell() {
   else if ($("requests-rows").textContent !== empty) fill($("requests-rows"), h("tr", null, h("td", { colspan: "9", class: "plain" }, empty)));
 }
 
+function tellFault(error) {
+  if (requests === null) setText($("requests-count"), ""); // it is not loading any more
+  fill($("requests-fault"), problem(error));
+}
+
 async function refresh() {
   try {
     requests = (await get(`/v1/requests?limit=${MOST}`, { refresh: true })).data;
     fill($("requests-fault"));
     tell();
   } catch (error) {
-    if (error.status) fill($("requests-fault"), problem(error));
+    if (error.status) tellFault(error);
     throw error;
   }
 }

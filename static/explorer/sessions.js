@@ -83,6 +83,13 @@ function tellList() {
   rows = kept;
 }
 
+function tellFault(error) {
+  // What is not there yet is not loading any more.
+  if (sessions === null) setText($("sessions-count"), "");
+  if (opened && !opened.missing && !opened.stamp) setText($("session-size"), "");
+  fill($("sessions-list"), problem(error));
+}
+
 async function refresh() {
   try {
     const [list, usage] = await Promise.all([get("/v1/sessions", { refresh: true }), get("/v1/usage", { refresh: true })]);
@@ -91,7 +98,7 @@ async function refresh() {
     tellList();
     await tellOpened();
   } catch (error) {
-    if (error.status) fill($("sessions-list"), problem(error));
+    if (error.status) tellFault(error);
     throw error;
   }
 }
@@ -190,7 +197,7 @@ function open(id) {
     ),
     h("div", { id: "session-fault" }),
     h("div", { id: "session-facts" }),
-    h("h3", null, "Messages ", h("small", { id: "session-size", class: "note" })),
+    h("h3", null, "Messages ", h("small", { id: "session-size", class: "note" }, "Loading …")),
     h("ol", { id: "session-messages", class: "messages", "aria-busy": "false" }),
   );
 }

@@ -142,6 +142,11 @@ function tellSums({ since, by_model: models, by_session: sessions, total }) {
   );
 }
 
+function tellFault(error) {
+  $("usage-loading").hidden = true;
+  fill($("usage-fault"), problem(error));
+}
+
 async function refresh() {
   const asked = span;
   try {
@@ -151,10 +156,12 @@ async function refresh() {
     ]);
     if (span !== asked) return;
     fill($("usage-fault"));
+    $("usage-loading").hidden = true;
+    $("usage-told").hidden = false;
     tellSeries(series);
     tellSums(usage);
   } catch (error) {
-    if (error.status) fill($("usage-fault"), problem(error));
+    if (error.status) tellFault(error);
     throw error;
   }
 }

@@ -270,6 +270,31 @@ async def test_a_span_is_never_told_with_the_figures_of_another(used: Running, t
     assert tab.complaints == []
 
 
+async def test_what_is_not_told_yet_is_loading(used: Running, tab: Tab) -> None:
+    page = tab.page
+    wait = asyncio.Event()
+
+    async def held(route: Route) -> None:
+        await wait.wait()
+        await route.fulfill(status=500, json={"error": {"message": "not now"}})
+
+    await page.route(re.compile("/v1/"), held)
+    for view in ("sessions", "usage", "requests"):
+        wait.clear()
+        await page.goto(f"{used.url}/#/{view}")
+        section = page.locator(f"#view-{view}")
+        await expect(section.get_by_text("Loading …")).to_be_visible()
+        wait.set()
+        await expect(section.get_by_text("not now")).to_be_visible()
+        await expect(section.get_by_text("Loading …")).to_be_hidden()
+        await expect(section.get_by_role("table")).to_have_count(0)
+    await page.unroute_all(behavior="wait")
+    for view in ("usage", "requests"):
+        await page.goto(f"{used.url}/#/{view}")
+        await expect(page.locator(f"#view-{view}").get_by_role("table").first).to_be_visible()
+    assert tab.own_complaints == []
+
+
 async def test_the_last_requests_are_listed(used: Running, tab: Tab) -> None:
     page = tab.page
     await used.ask("[[words 5]]", session_id="ada", headers={"X-Request-Id": "the-one-i-look-for"})
