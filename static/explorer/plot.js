@@ -1,8 +1,8 @@
 // A plot over time as SVG: bars that stand on one another, or points that a line joins.
 //
 // A plot is given `{title, kind: "bars" | "line", starts: [ms], step: ms, series: [{name, values: [n | null]}],
-// format}`; a value is missing where nothing was measured. Its figures are told under the pointer, by the arrow keys,
-// and as words to those who can't see it.
+// format, counts}`; a value is missing where nothing was measured, and all are whole where it `counts`. Its figures
+// are told under the pointer, by the arrow keys, and as words to those who can't see it.
 
 import { fill, h, setText, svg } from "./dom.js";
 
@@ -34,11 +34,12 @@ function sinceRound(start, step, each) {
 /** The class of the colour of the n-th series. */
 export const colour = (at) => `series-${Math.min(at, 5) + 1}`;
 
-/** The least round number that is not below the value. */
-function ceiling(value) {
-  if (value <= 0) return 1;
+/** The least round number that is not below the value; of counts one whose half is whole, too. */
+function ceiling(value, counts) {
+  if (value <= 0) return counts ? 2 : 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 2.5, 5, 10].map((one) => one * power).find((one) => one >= value * 0.9999);
+  const round = counts ? [1, 2, 2.5, 4, 5, 6, 8, 10] : [1, 2, 2.5, 5, 10];
+  return round.map((one) => one * power).find((one) => one >= value * 0.9999 && !(counts && one % 2));
 }
 
 function highest({ kind, starts, series }) {
@@ -66,7 +67,7 @@ export function plotPlace(name) {
 
   function draw() {
     if (!plot || width < LEFT + 20) return;
-    const top = ceiling(highest(plot));
+    const top = ceiling(highest(plot), plot.counts);
     const y = (value) => HEIGHT - BOTTOM - ((HEIGHT - BOTTOM - TOP) * value) / top;
     canvas.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     canvas.setAttribute("width", width);

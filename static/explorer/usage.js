@@ -19,8 +19,8 @@ const MOST_SERIES = 5; // models with a colour of their own; the others share on
 
 const inTokens = (one) => one.input_tokens + one.cache_read_tokens + one.cache_write_tokens;
 const PLOTS = [
-  { title: "Requests", kind: "bars", of: (one) => one.requests, format: short },
-  { title: "Tokens", kind: "bars", of: (one) => inTokens(one) + one.output_tokens, format: short },
+  { title: "Requests", kind: "bars", of: (one) => one.requests, format: short, counts: true },
+  { title: "Tokens", kind: "bars", of: (one) => inTokens(one) + one.output_tokens, format: short, counts: true },
   { title: "Cost", kind: "bars", of: (one) => one.cost_usd, format: (value) => dollars(value) },
   { title: "Time to first token", kind: "line", of: (one) => one.first_token_ms.mean, weight: (one) => one.first_token_ms.count, format: duration },
 ];
@@ -74,9 +74,9 @@ function tellSeries({ data, until }) {
   tellLegend(names.map(({ name }) => name));
   places ??= PLOTS.map(({ title }) => plotPlace(title));
   if (!$("usage-plots").children.length) fill($("usage-plots"), places.map((place) => place.element));
-  PLOTS.forEach((kind, at) => {
-    const series = names.map(({ name, models }) => ({ name, values: rows.map((row) => figure(kind, row, models)) }));
-    places[at].tell({ title: kind.title, kind: kind.kind, format: kind.format, starts: from, step: step * 1000, series });
+  PLOTS.forEach((plot, at) => {
+    const series = names.map(({ name, models }) => ({ name, values: rows.map((row) => figure(plot, row, models)) }));
+    places[at].tell({ ...plot, starts: from, step: step * 1000, series });
   });
   const lines = from
     .map((start, at) => [start, rows[at]])
