@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { $, fill, h, setText } from "./dom.js";
-import { clock, counted, date, dollars, duration, named, number } from "./format.js";
+import { clock, counted, date, dollars, duration, named, noted, number } from "./format.js";
 import { every, settle } from "./poll.js";
 import { problem } from "./problem.js";
 import { link, note } from "./route.js";
@@ -20,7 +20,7 @@ function matches(one, words) {
   if ($("requests-answers").checked && !one.model) return false;
   if ($("requests-faults").checked && one.status < 400) return false;
   const text = [one.method, one.route, one.status, one.model, one.session, one.id, one.error].filter(Boolean).join(" ").toLowerCase();
-  return words.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+  return words.every((word) => text.includes(word));
 }
 
 function status(one) {
@@ -53,7 +53,7 @@ function row(one) {
 function tell() {
   if (requests === null) return;
   $("requests-told").hidden = false;
-  const words = $("requests-filter").value.trim();
+  const words = $("requests-filter").value.trim().toLowerCase().split(/\s+/);
   const wanted = requests.filter((one) => matches(one, words));
   const filtered = wanted.length !== requests.length;
   setText($("requests-count"), filtered ? `${number(wanted.length)} of the last ${counted(requests.length, "request")}` : `The last ${counted(requests.length, "request")}`);
@@ -86,7 +86,7 @@ async function refresh() {
 
 function changed() {
   note("requests", "", {
-    q: $("requests-filter").value,
+    q: noted($("requests-filter").value),
     answers: $("requests-answers").checked ? "yes" : "",
     faults: $("requests-faults").checked ? "yes" : "",
   });
@@ -96,7 +96,8 @@ function changed() {
 for (const id of ["requests-filter", "requests-answers", "requests-faults"]) $(id).addEventListener("input", changed);
 
 export function show({ values }) {
-  if ($("requests-filter").value !== (values.get("q") ?? "")) $("requests-filter").value = values.get("q") ?? "";
+  const words = values.get("q") ?? "";
+  if (noted($("requests-filter").value) !== words) $("requests-filter").value = words;
   $("requests-answers").checked = values.get("answers") === "yes";
   $("requests-faults").checked = values.get("faults") === "yes";
   tell();

@@ -2,7 +2,7 @@
 
 import { get, json } from "./api.js";
 import { $, announce, confirmed, fill, h, setText } from "./dom.js";
-import { bytes, counted, date, dollars, left, named, number, short } from "./format.js";
+import { bytes, counted, date, dollars, left, named, noted, number, short } from "./format.js";
 import { every, settle } from "./poll.js";
 import { problem } from "./problem.js";
 import { go, here, link, note } from "./route.js";
@@ -24,8 +24,9 @@ let opened = null; // {id, stamp, missing}, what is read
 let rows = new Map(); // a row of the list by its session's name
 
 const path = (id, rest = "") => `/v1/sessions/${encodeURIComponent(id)}${rest}`;
+const filter = () => ({ q: noted($("sessions-filter").value) });
 const matches = (session, words) =>
-  words.toLowerCase().split(/\s+/).every((word) => `${session.session_id} ${session.model} ${session.state}`.toLowerCase().includes(word));
+  words.every((word) => `${session.session_id} ${session.model} ${session.state}`.toLowerCase().includes(word));
 const tokens = (usage) => usage.prompt_tokens + usage.completion_tokens;
 const remains = (session) => (new Date(session.expires_at) - Date.now()) / 1000;
 
@@ -39,7 +40,7 @@ function row(session) {
 }
 
 function tellRow(found, session) {
-  found.anchor.href = link("sessions", session.session_id, { q: $("sessions-filter").value });
+  found.anchor.href = link("sessions", session.session_id, filter());
   if (session.session_id === opened?.id) found.anchor.setAttribute("aria-current", "true");
   else found.anchor.removeAttribute("aria-current");
   setText(found.state, session.state);
@@ -55,7 +56,8 @@ function tellRow(found, session) {
 
 function tellList() {
   if (sessions === null) return;
-  const words = $("sessions-filter").value.trim();
+  const typed = $("sessions-filter").value.trim();
+  const words = typed.toLowerCase().split(/\s+/);
   const wanted = sessions.filter((session) => matches(session, words));
   $("sessions-delete-all").hidden = sessions.length === 0;
   if (sessions.length === 0) {
@@ -64,7 +66,7 @@ function tellList() {
     fill($("sessions-list"), h("p", { class: "empty" }, "No sessions yet. Name one in the ", h("a", { href: link("chat", "", { session: "my-first" }) }, "chat"), ", or send ", h("code", null, "session_id"), " with any request."));
     return;
   }
-  setText($("sessions-count"), words ? `${number(wanted.length)} of ${counted(sessions.length, "session")}` : counted(sessions.length, "session"));
+  setText($("sessions-count"), typed ? `${number(wanted.length)} of ${counted(sessions.length, "session")}` : counted(sessions.length, "session"));
   if (wanted.length === 0) {
     rows.clear();
     fill($("sessions-list"), h("p", { class: "empty" }, "No session fits this filter."));
@@ -186,7 +188,7 @@ function open(id) {
   opened = { id, stamp: null, missing: false };
   fill(
     $("sessions-one"),
-    h("p", { class: "back" }, h("a", { href: link("sessions", "", { q: $("sessions-filter").value }) }, "← All sessions")),
+    h("p", { class: "back" }, h("a", { href: link("sessions", "", filter()) }, "← All sessions")),
     h("h2", { id: "session-title", class: "session-title", tabindex: "-1" }, named(id)),
     h(
       "p",
@@ -207,7 +209,7 @@ async function fork() {
     const made = await json("POST", path(opened.id, "/fork"), { body: {} });
     announce(`Forked as ${named(made.session_id)}`);
     await poll?.now();
-    go("sessions", made.session_id, { q: $("sessions-filter").value });
+    go("sessions", made.session_id, filter());
   } catch (error) {
     fill($("session-fault"), problem(error));
   }
@@ -225,7 +227,7 @@ async function remove() {
     await json("DELETE", path(id));
     announce("The session is deleted.");
     sessions = sessions.filter((one) => one.session_id !== id);
-    go("sessions", "", { q: $("sessions-filter").value });
+    go("sessions", "", filter());
     $("sessions-filter").focus();
   } catch (error) {
     fill($("session-fault"), problem(error));
@@ -255,13 +257,13 @@ async function removeAll() {
 $("sessions-delete-all").addEventListener("click", removeAll);
 $("sessions-filter").addEventListener("input", () => {
   const { argument } = here();
-  note("sessions", argument, { q: $("sessions-filter").value });
+  note("sessions", argument, filter());
   tellList();
 });
 
 export function show({ argument, values }) {
   const words = values.get("q") ?? "";
-  if ($("sessions-filter").value !== words) $("sessions-filter").value = words;
+  if (noted($("sessions-filter").value) !== words) $("sessions-filter").value = words;
   $("view-sessions").classList.toggle("has-one", Boolean(argument));
   if (!argument) {
     opened = null;
