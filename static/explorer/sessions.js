@@ -54,6 +54,11 @@ function tellRow(found, session) {
   setText(found.figures, figures.filter(Boolean).join(" · "));
 }
 
+function tellNone(...words) {
+  const told = h("p", { class: "empty" }, words);
+  if ($("sessions-list").textContent !== told.textContent) fill($("sessions-list"), told);
+}
+
 function tellList() {
   if (sessions === null) return;
   const typed = $("sessions-filter").value.trim();
@@ -63,13 +68,13 @@ function tellList() {
   if (sessions.length === 0) {
     setText($("sessions-count"), "");
     rows.clear();
-    fill($("sessions-list"), h("p", { class: "empty" }, "No sessions yet. Name one in the ", h("a", { href: link("chat", "", { session: "my-first" }) }, "chat"), ", or send ", h("code", null, "session_id"), " with any request."));
+    tellNone("No sessions yet. Name one in the ", h("a", { href: link("chat", "", { session: "my-first" }) }, "chat"), ", or send ", h("code", null, "session_id"), " with any request.");
     return;
   }
   setText($("sessions-count"), typed ? `${number(wanted.length)} of ${counted(sessions.length, "session")}` : counted(sessions.length, "session"));
   if (wanted.length === 0) {
     rows.clear();
-    fill($("sessions-list"), h("p", { class: "empty" }, "No session fits this filter."));
+    tellNone("No session fits this filter.");
     return;
   }
   const kept = new Map();
