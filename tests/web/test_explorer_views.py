@@ -192,6 +192,9 @@ async def test_usage_is_plotted_told_and_in_a_table(used: Running, tab: Tab) -> 
     for number, title in enumerate(("Requests", "Tokens", "Cost", "Time to first token")):
         await expect(plots.nth(number)).to_contain_text(title)
         await expect(plots.nth(number).locator("[class*=-of-plot]").first).to_be_attached()
+    for number in range(2):
+        levels = await plots.nth(number).locator(".mark-y").all_text_contents()
+        assert [one for one in levels if not re.fullmatch(r"[\d,]+|[\d.]+K", one)] == []
     canvas = plots.first.get_by_role("img")
     await canvas.focus()
     await page.keyboard.press("End")
@@ -315,6 +318,16 @@ async def test_the_last_requests_are_listed(used: Running, tab: Tab) -> None:
     await expect(rows).to_have_count(1)
     await page.get_by_role("searchbox", name="Filter").fill("nothing like it")
     await expect(page.get_by_text("No request fits this filter.")).to_be_visible()
+    assert tab.complaints == []
+
+
+async def test_a_filter_without_end_does_not_go_into_the_address(used: Running, tab: Tab) -> None:
+    page = tab.page
+    for view in ("sessions", "requests"):
+        await page.goto(f"{used.url}/#/{view}")
+        await page.locator(f"#{view}-filter").fill("no such " * 125_000)
+        await expect(page.locator(f"#view-{view}").get_by_text("fits this filter")).to_be_visible()
+        assert len(page.url) < 300
     assert tab.complaints == []
 
 
