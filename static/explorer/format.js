@@ -5,6 +5,16 @@ const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumF
 const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
+/** A name that somebody gave, with what can't be seen, or turns the text around it, written as \u202E. */
+export const named = (name) =>
+  name.replace(/[\p{Cc}\p{Cf}]/gu, (one) => {
+    const code = one.codePointAt(0).toString(16).toUpperCase();
+    return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, "0")}`;
+  });
+
+/** As much of a filter as goes into the URL: a browser that is to write a megabyte there stands still. */
+export const noted = (filter) => filter.slice(0, 200);
+
 /** 1234 → 1,234 */
 export const number = (value) => whole.format(value);
 

@@ -1,8 +1,8 @@
 // A plot over time as SVG: bars that stand on one another, or points that a line joins.
 //
 // A plot is given `{title, kind: "bars" | "line", starts: [ms], step: ms, series: [{name, values: [n | null]}],
-// format}`; a value is missing where nothing was measured. Its figures are told under the pointer, by the arrow keys,
-// and as words to those who can't see it.
+// format, counts}`; a value is missing where nothing was measured, and all are whole where it `counts`. Its figures
+// are told under the pointer, by the arrow keys, and as words to those who can't see it.
 
 import { fill, h, setText, svg } from "./dom.js";
 
@@ -17,20 +17,29 @@ const DAY = 86_400_000;
 const ROUND = [5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10_080, 20_160, 43_200].map((one) => one * MINUTE);
 
 const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
+const dayOfBucket = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", timeZone: "UTC" });
 const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const whole = new Intl.DateTimeFormat(undefined, { weekday: "short", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
 
-/** When a bucket began, as its figures are headed. */
-export const bucketName = (start, step) => (step >= DAY ? day : whole).format(start);
+/** When a bucket began, as its figures are headed: those of a day are days of UTC, whatever the reader's clock says. */
+export const bucketName = (start, step) => (step >= DAY ? dayOfBucket : whole).format(start);
+
+/** How long before the start a round time is that the bucket is the nearest to (less than 0: after it); or null. */
+function sinceRound(start, step, each) {
+  const clock = step >= DAY ? start : start - new Date(start).getTimezoneOffset() * MINUTE;
+  const since = clock - Math.round(clock / each) * each;
+  return since >= -step / 2 && since < step / 2 ? since : null;
+}
 
 /** The class of the colour of the n-th series. */
 export const colour = (at) => `series-${Math.min(at, 5) + 1}`;
 
-/** The least round number that is not below the value. */
-function ceiling(value) {
-  if (value <= 0) return 1;
+/** The least round number that is not below the value; of counts one whose half is whole, too. */
+function ceiling(value, counts) {
+  if (value <= 0) return counts ? 2 : 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 2.5, 5, 10].map((one) => one * power).find((one) => one >= value * 0.9999);
+  const round = counts ? [1, 2, 2.5, 4, 5, 6, 8, 10] : [1, 2, 2.5, 5, 10];
+  return round.map((one) => one * power).find((one) => one >= value * 0.9999 && !(counts && one % 2));
 }
 
 function highest({ kind, starts, series }) {
@@ -58,7 +67,7 @@ export function plotPlace(name) {
 
   function draw() {
     if (!plot || width < LEFT + 20) return;
-    const top = ceiling(highest(plot));
+    const top = ceiling(highest(plot), plot.counts);
     const y = (value) => HEIGHT - BOTTOM - ((HEIGHT - BOTTOM - TOP) * value) / top;
     canvas.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     canvas.setAttribute("width", width);
@@ -76,15 +85,20 @@ export function plotPlace(name) {
     return [levels, marks()];
   }
 
-  /** Times below, at round ones of the reader's clock, as many as there is room for. */
+  /**
+   * Times below, at round ones of the reader's clock, as many as there is room for. Buckets begin at round times
+   * of UTC, which need not be round there: a mark may stand between two.
+   */
   function marks() {
-    const span = plot.step * plot.starts.length;
-    const each = ROUND.find((round) => span / round <= inner() / MARK_WIDTH) ?? span;
-    const name = each >= DAY ? day : hour;
-    return plot.starts.map((start, index) => {
-      const local = start - new Date(start).getTimezoneOffset() * MINUTE;
-      if (local % each || x(index) > width - MARK_WIDTH * 0.8) return null;
-      return svg("text", { class: "mark-x", x: x(index), y: HEIGHT - 6 }, name.format(start));
+    const { starts, step } = plot;
+    const span = step * starts.length;
+    const each = ROUND.find((round) => round >= step && span / round <= inner() / MARK_WIDTH) ?? span;
+    const name = step >= DAY ? dayOfBucket : each >= DAY ? day : hour;
+    return starts.map((start, index) => {
+      const since = sinceRound(start, step, each);
+      const place = x(index - since / step);
+      if (since === null || place > width - MARK_WIDTH * 0.8) return null;
+      return svg("text", { class: "mark-x", x: place, y: HEIGHT - 6 }, name.format(start - since));
     });
   }
 

@@ -2,24 +2,33 @@
 
 import { Gone } from "./api.js";
 
+/**
+ * Puts the elements of a new answer into the place of those of the last one. What is in both stays where it is,
+ * with the keyboard's focus and what is selected in it.
+ */
+export function settle(parent, elements) {
+  const focused = document.activeElement;
+  const wanted = new Set(elements);
+  for (const one of [...parent.childNodes]) if (!wanted.has(one)) one.remove();
+  elements.forEach((one, at) => parent.childNodes[at] !== one && parent.insertBefore(one, parent.childNodes[at] ?? null));
+  if (focused !== document.activeElement && parent.contains(focused)) focused.focus({ preventScroll: true });
+}
+
 const AFTER_A_FAULT = [1, 2, 3, 5]; // seconds; the last goes on
 
 /**
  * Calls `ask` at once and then every so many seconds, while the page is visible. Of one that fails the
  * waits are shorter at first, so that a server that was started again is seen soon.
- * Gives `{now, stop}`.
+ * Gives `{now, stop}`; `now` while it asks makes it ask once more, since what it asks for may be another.
  */
 export function every(seconds, ask) {
   let timer;
   let faults = 0;
-  let running = false;
+  let running = null; // the promise of what runs
+  let again = false;
   let stopped = false;
 
-  async function turn() {
-    clearTimeout(timer);
-    if (running || stopped) return;
-    if (document.hidden) return;
-    running = true;
+  async function asked() {
     try {
       await ask();
       faults = 0;
@@ -27,17 +36,35 @@ export function every(seconds, ask) {
       faults += 1;
       if (!(error instanceof Gone) && !error.status) console.error(error);
     }
-    running = false;
+  }
+
+  async function run() {
+    do {
+      again = false;
+      await asked();
+    } while (again && !stopped);
+    running = null;
     if (stopped) return;
     const wait = faults ? AFTER_A_FAULT[Math.min(faults, AFTER_A_FAULT.length) - 1] : seconds;
     timer = setTimeout(turn, wait * 1000);
+  }
+
+  function turn() {
+    clearTimeout(timer);
+    if (!stopped && !document.hidden) running ??= run();
+    return running;
+  }
+
+  function now() {
+    again = running !== null;
+    return turn();
   }
 
   const visible = () => document.hidden || turn();
   document.addEventListener("visibilitychange", visible);
   turn();
   return {
-    now: turn,
+    now,
     stop() {
       stopped = true;
       clearTimeout(timer);

@@ -2,8 +2,8 @@
 
 import { get } from "./api.js";
 import { $, fill, h, setText } from "./dom.js";
-import { clock, counted, date, dollars, duration, number } from "./format.js";
-import { every } from "./poll.js";
+import { clock, counted, date, dollars, duration, named, noted, number } from "./format.js";
+import { every, settle } from "./poll.js";
 import { problem } from "./problem.js";
 import { link, note } from "./route.js";
 
@@ -12,7 +12,7 @@ const MOST = 200;
 
 let poll = null;
 let requests = null;
-let drawn = "";
+let rows = new Map(); // a row of the table by the request, as it was told
 
 const CANCELLED = 499; // the client left
 
@@ -20,7 +20,7 @@ function matches(one, words) {
   if ($("requests-answers").checked && !one.model) return false;
   if ($("requests-faults").checked && one.status < 400) return false;
   const text = [one.method, one.route, one.status, one.model, one.session, one.id, one.error].filter(Boolean).join(" ").toLowerCase();
-  return words.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+  return words.every((word) => text.includes(word));
 }
 
 function status(one) {
@@ -41,7 +41,7 @@ function row(one) {
     h("th", { scope: "row" }, h("time", { datetime: one.time, title: date(one.time) }, clock(one.time))),
     h("td", null, h("span", { class: "method" }, one.method), " ", h("span", { class: "path" }, one.route), one.stream && h("small", { class: "mark" }, "stream"), under(h("code", { class: "request-id", title: one.id }, one.id))),
     status(one),
-    h("td", null, one.model ?? "–", under(one.session && h("a", { class: "session-link", href: link("sessions", one.session) }, one.session))),
+    h("td", null, one.model ?? "–", under(one.session && h("a", { class: "session-link", href: link("sessions", one.session) }, named(one.session)))),
     some(one.first_token_ms, duration),
     some(one.duration_ms, duration),
     h("td", { class: "figure" }, turn ? number(one.input_tokens) : "–", under(turn && one.cached_tokens > 0 && `${number(one.cached_tokens)} cached`)),
@@ -52,15 +52,25 @@ function row(one) {
 
 function tell() {
   if (requests === null) return;
-  const words = $("requests-filter").value.trim();
+  $("requests-told").hidden = false;
+  const words = $("requests-filter").value.trim().toLowerCase().split(/\s+/);
   const wanted = requests.filter((one) => matches(one, words));
   const filtered = wanted.length !== requests.length;
   setText($("requests-count"), filtered ? `${number(wanted.length)} of the last ${counted(requests.length, "request")}` : `The last ${counted(requests.length, "request")}`);
-  const now = JSON.stringify([wanted, filtered]);
-  if (now === drawn) return; // what stays the same does not flicker, nor lose what is selected
-  drawn = now;
+  const kept = new Map();
+  for (const one of wanted) {
+    const told = JSON.stringify(one); // an id alone may be that of several, since a client can name its own
+    kept.set(told, rows.get(told) ?? row(one));
+  }
+  rows = kept;
   const empty = requests.length ? "No request fits this filter." : "No requests yet: send one from the chat, or from any client.";
-  fill($("requests-rows"), wanted.length ? wanted.map(row) : h("tr", null, h("td", { colspan: "9", class: "plain" }, empty)));
+  if (wanted.length) settle($("requests-rows"), [...rows.values()]);
+  else if ($("requests-rows").textContent !== empty) fill($("requests-rows"), h("tr", null, h("td", { colspan: "9", class: "plain" }, empty)));
+}
+
+function tellFault(error) {
+  if (requests === null) setText($("requests-count"), ""); // it is not loading any more
+  fill($("requests-fault"), problem(error));
 }
 
 async function refresh() {
@@ -69,14 +79,14 @@ async function refresh() {
     fill($("requests-fault"));
     tell();
   } catch (error) {
-    if (error.status) fill($("requests-fault"), problem(error));
+    if (error.status) tellFault(error);
     throw error;
   }
 }
 
 function changed() {
   note("requests", "", {
-    q: $("requests-filter").value,
+    q: noted($("requests-filter").value),
     answers: $("requests-answers").checked ? "yes" : "",
     faults: $("requests-faults").checked ? "yes" : "",
   });
@@ -86,7 +96,8 @@ function changed() {
 for (const id of ["requests-filter", "requests-answers", "requests-faults"]) $(id).addEventListener("input", changed);
 
 export function show({ values }) {
-  if ($("requests-filter").value !== (values.get("q") ?? "")) $("requests-filter").value = values.get("q") ?? "";
+  const words = values.get("q") ?? "";
+  if (noted($("requests-filter").value) !== words) $("requests-filter").value = words;
   $("requests-answers").checked = values.get("answers") === "yes";
   $("requests-faults").checked = values.get("faults") === "yes";
   tell();

@@ -2,8 +2,8 @@
 
 import { get, json } from "./api.js";
 import { $, announce, confirmed, fill, h, setText } from "./dom.js";
-import { bytes, counted, date, dollars, left, number, short } from "./format.js";
-import { every } from "./poll.js";
+import { bytes, counted, date, dollars, left, named, noted, number, short } from "./format.js";
+import { every, settle } from "./poll.js";
 import { problem } from "./problem.js";
 import { go, here, link, note } from "./route.js";
 
@@ -20,12 +20,13 @@ const STATES = {
 let poll = null;
 let sessions = null; // as the server told them last
 let costs = {};
-let opened = null; // {id, messages}, what is read
+let opened = null; // {id, stamp, missing}, what is read
 let rows = new Map(); // a row of the list by its session's name
 
 const path = (id, rest = "") => `/v1/sessions/${encodeURIComponent(id)}${rest}`;
+const filter = () => ({ q: noted($("sessions-filter").value) });
 const matches = (session, words) =>
-  words.toLowerCase().split(/\s+/).every((word) => `${session.session_id} ${session.model} ${session.state}`.toLowerCase().includes(word));
+  words.every((word) => `${session.session_id} ${session.model} ${session.state}`.toLowerCase().includes(word));
 const tokens = (usage) => usage.prompt_tokens + usage.completion_tokens;
 const remains = (session) => (new Date(session.expires_at) - Date.now()) / 1000;
 
@@ -34,12 +35,12 @@ const remains = (session) => (new Date(session.expires_at) - Date.now()) / 1000;
 function row(session) {
   const state = h("span", { class: "state" });
   const figures = h("small", null);
-  const anchor = h("a", { class: "session" }, h("span", { class: "session-name" }, session.session_id), state, figures);
+  const anchor = h("a", { class: "session" }, h("span", { class: "session-name" }, named(session.session_id)), state, figures);
   return { item: h("li", null, anchor), anchor, state, figures };
 }
 
 function tellRow(found, session) {
-  found.anchor.href = link("sessions", session.session_id, { q: $("sessions-filter").value });
+  found.anchor.href = link("sessions", session.session_id, filter());
   if (session.session_id === opened?.id) found.anchor.setAttribute("aria-current", "true");
   else found.anchor.removeAttribute("aria-current");
   setText(found.state, session.state);
@@ -53,21 +54,27 @@ function tellRow(found, session) {
   setText(found.figures, figures.filter(Boolean).join(" · "));
 }
 
+function tellNone(...words) {
+  const told = h("p", { class: "empty" }, words);
+  if ($("sessions-list").textContent !== told.textContent) fill($("sessions-list"), told);
+}
+
 function tellList() {
   if (sessions === null) return;
-  const words = $("sessions-filter").value.trim();
+  const typed = $("sessions-filter").value.trim();
+  const words = typed.toLowerCase().split(/\s+/);
   const wanted = sessions.filter((session) => matches(session, words));
   $("sessions-delete-all").hidden = sessions.length === 0;
   if (sessions.length === 0) {
     setText($("sessions-count"), "");
     rows.clear();
-    fill($("sessions-list"), h("p", { class: "empty" }, "No sessions yet. Name one in the ", h("a", { href: link("chat", "", { session: "my-first" }) }, "chat"), ", or send ", h("code", null, "session_id"), " with any request."));
+    tellNone("No sessions yet. Name one in the ", h("a", { href: link("chat", "", { session: "my-first" }) }, "chat"), ", or send ", h("code", null, "session_id"), " with any request.");
     return;
   }
-  setText($("sessions-count"), words ? `${number(wanted.length)} of ${counted(sessions.length, "session")}` : counted(sessions.length, "session"));
+  setText($("sessions-count"), typed ? `${number(wanted.length)} of ${counted(sessions.length, "session")}` : counted(sessions.length, "session"));
   if (wanted.length === 0) {
     rows.clear();
-    fill($("sessions-list"), h("p", { class: "empty" }, "No session fits this filter."));
+    tellNone("No session fits this filter.");
     return;
   }
   const kept = new Map();
@@ -79,12 +86,15 @@ function tellList() {
   const order = [...kept.values()].map((one) => one.item);
   let list = $("sessions-list").querySelector("ul");
   if (!list) fill($("sessions-list"), (list = h("ul", { class: "session-rows" })));
-  if (order.length !== list.children.length || order.some((item, at) => list.children[at] !== item)) {
-    const focused = document.activeElement;
-    list.replaceChildren(...order);
-    if (list.contains(focused)) focused.focus({ preventScroll: true });
-  }
+  settle(list, order);
   rows = kept;
+}
+
+function tellFault(error) {
+  // What is not there yet is not loading any more.
+  if (sessions === null) setText($("sessions-count"), "");
+  if (opened && !opened.missing && !opened.stamp) setText($("session-size"), "");
+  fill($("sessions-list"), problem(error));
 }
 
 async function refresh() {
@@ -95,7 +105,7 @@ async function refresh() {
     tellList();
     await tellOpened();
   } catch (error) {
-    if (error.status) fill($("sessions-list"), problem(error));
+    if (error.status) tellFault(error);
     throw error;
   }
 }
@@ -141,18 +151,25 @@ function facts(session) {
     "Last used": date(session.last_accessed),
     Expires: `${date(session.expires_at)} (${left(remains(session))} left)`,
   };
-  return h("dl", { class: "pairs" }, Object.entries(figures).map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))));
+  return Object.entries(figures).map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value)));
+}
+
+/** Those facts that are others now; what is selected in the rest stays so. */
+function tellFacts(session) {
+  const told = facts(session);
+  const list = $("session-facts").firstElementChild;
+  if (!list) fill($("session-facts"), h("dl", { class: "pairs" }, told));
+  else told.forEach((fact, at) => fact.textContent !== list.children[at].textContent && list.children[at].replaceWith(fact));
 }
 
 async function tellOpened() {
   if (!opened) return;
   const session = sessions?.find((one) => one.session_id === opened.id);
   if (!session) {
-    if (sessions === null) return;
-    opened.stamp = null;
-    fill($("sessions-one"), h("p", { class: "empty" }, "There is no session of this name any more: it has expired, or was deleted."));
+    if (sessions !== null) tellMissing();
     return;
   }
+  if (opened.missing) open(session.session_id);
   const stamp = `${session.last_accessed} ${session.message_count}`;
   const view = opened;
   if (view.stamp !== stamp) {
@@ -162,15 +179,22 @@ async function tellOpened() {
     fill($("session-messages"), messages.map(message));
     setText($("session-size"), `About ${bytes(JSON.stringify(messages).length)}`);
   }
-  fill($("session-facts"), facts(session));
+  tellFacts(session);
+}
+
+/** The session that is open is not there; it may come yet, or again. */
+function tellMissing() {
+  if (opened.missing) return;
+  opened.missing = true;
+  fill($("sessions-one"), h("p", { class: "empty" }, "There is no session of this name any more: it has expired, or was deleted."));
 }
 
 function open(id) {
-  opened = { id, stamp: null };
+  opened = { id, stamp: null, missing: false };
   fill(
     $("sessions-one"),
-    h("p", { class: "back" }, h("a", { href: link("sessions", "", { q: $("sessions-filter").value }) }, "← All sessions")),
-    h("h2", { id: "session-title", class: "session-title", tabindex: "-1" }, id),
+    h("p", { class: "back" }, h("a", { href: link("sessions", "", filter()) }, "← All sessions")),
+    h("h2", { id: "session-title", class: "session-title", tabindex: "-1" }, named(id)),
     h(
       "p",
       { class: "actions" },
@@ -180,7 +204,7 @@ function open(id) {
     ),
     h("div", { id: "session-fault" }),
     h("div", { id: "session-facts" }),
-    h("h3", null, "Messages ", h("small", { id: "session-size", class: "note" })),
+    h("h3", null, "Messages ", h("small", { id: "session-size", class: "note" }, "Loading …")),
     h("ol", { id: "session-messages", class: "messages", "aria-busy": "false" }),
   );
 }
@@ -188,9 +212,9 @@ function open(id) {
 async function fork() {
   try {
     const made = await json("POST", path(opened.id, "/fork"), { body: {} });
-    announce(`Forked as ${made.session_id}`);
+    announce(`Forked as ${named(made.session_id)}`);
     await poll?.now();
-    go("sessions", made.session_id, { q: $("sessions-filter").value });
+    go("sessions", made.session_id, filter());
   } catch (error) {
     fill($("session-fault"), problem(error));
   }
@@ -200,7 +224,7 @@ async function remove() {
   const { id } = opened;
   const yes = await confirmed({
     title: "Delete this session?",
-    text: `“${id.length > 80 ? `${id.slice(0, 80)}…` : id}” and its messages are gone for good. A turn of it that runs is ended.`,
+    text: `“${named(id.length > 80 ? `${id.slice(0, 80)}…` : id)}” and its messages are gone for good. A turn of it that runs is ended.`,
     action: "Delete it",
   });
   if (!yes) return;
@@ -208,7 +232,7 @@ async function remove() {
     await json("DELETE", path(id));
     announce("The session is deleted.");
     sessions = sessions.filter((one) => one.session_id !== id);
-    go("sessions", "", { q: $("sessions-filter").value });
+    go("sessions", "", filter());
     $("sessions-filter").focus();
   } catch (error) {
     fill($("session-fault"), problem(error));
@@ -238,13 +262,13 @@ async function removeAll() {
 $("sessions-delete-all").addEventListener("click", removeAll);
 $("sessions-filter").addEventListener("input", () => {
   const { argument } = here();
-  note("sessions", argument, { q: $("sessions-filter").value });
+  note("sessions", argument, filter());
   tellList();
 });
 
 export function show({ argument, values }) {
   const words = values.get("q") ?? "";
-  if ($("sessions-filter").value !== words) $("sessions-filter").value = words;
+  if (noted($("sessions-filter").value) !== words) $("sessions-filter").value = words;
   $("view-sessions").classList.toggle("has-one", Boolean(argument));
   if (!argument) {
     opened = null;

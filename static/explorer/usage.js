@@ -2,9 +2,9 @@
 
 import { get } from "./api.js";
 import { $, fill, h, setText } from "./dom.js";
-import { date, dollars, duration, number, short } from "./format.js";
+import { date, dollars, duration, named, number, short } from "./format.js";
 import { bucketName, colour, plotPlace } from "./plot.js";
-import { every } from "./poll.js";
+import { every, settle } from "./poll.js";
 import { problem } from "./problem.js";
 import { link, note } from "./route.js";
 
@@ -19,8 +19,8 @@ const MOST_SERIES = 5; // models with a colour of their own; the others share on
 
 const inTokens = (one) => one.input_tokens + one.cache_read_tokens + one.cache_write_tokens;
 const PLOTS = [
-  { title: "Requests", kind: "bars", of: (one) => one.requests, format: short },
-  { title: "Tokens", kind: "bars", of: (one) => inTokens(one) + one.output_tokens, format: short },
+  { title: "Requests", kind: "bars", of: (one) => one.requests, format: short, counts: true },
+  { title: "Tokens", kind: "bars", of: (one) => inTokens(one) + one.output_tokens, format: short, counts: true },
   { title: "Cost", kind: "bars", of: (one) => one.cost_usd, format: (value) => dollars(value) },
   { title: "Time to first token", kind: "line", of: (one) => one.first_token_ms.mean, weight: (one) => one.first_token_ms.count, format: duration },
 ];
@@ -39,7 +39,7 @@ function starts(until) {
 }
 
 /** The models of the span, those with the most requests first; the last may be several. */
-function named(rows) {
+function ranked(rows) {
   const sums = new Map();
   for (const row of rows) {
     for (const [model, figures] of Object.entries(row ?? {})) sums.set(model, (sums.get(model) ?? 0) + figures.requests);
@@ -59,24 +59,30 @@ function figure({ of, weight }, row, models) {
   return count ? measured.reduce((sum, one) => sum + of(one) * weight(one), 0) / count : null;
 }
 
+function tellLegend(names) {
+  const told = [...$("usage-legend").children].map((one) => one.textContent);
+  if (JSON.stringify(told) === JSON.stringify(names)) return;
+  fill($("usage-legend"), names.map((name, at) => h("li", null, h("span", { class: `swatch ${colour(at)}` }), name)));
+}
+
 function tellSeries({ data, until }) {
   const { step } = SPANS[span];
   const by = new Map(data.map((bucket) => [new Date(bucket.start).getTime(), bucket.by_model]));
   const from = starts(until);
   const rows = from.map((start) => by.get(start));
-  const names = named(rows);
-  fill($("usage-legend"), names.map(({ name }, at) => h("li", null, h("span", { class: `swatch ${colour(at)}` }), name)));
+  const names = ranked(rows);
+  tellLegend(names.map(({ name }) => name));
   places ??= PLOTS.map(({ title }) => plotPlace(title));
   if (!$("usage-plots").children.length) fill($("usage-plots"), places.map((place) => place.element));
-  PLOTS.forEach((kind, at) => {
-    const series = names.map(({ name, models }) => ({ name, values: rows.map((row) => figure(kind, row, models)) }));
-    places[at].tell({ title: kind.title, kind: kind.kind, format: kind.format, starts: from, step: step * 1000, series });
+  PLOTS.forEach((plot, at) => {
+    const series = names.map(({ name, models }) => ({ name, values: rows.map((row) => figure(plot, row, models)) }));
+    places[at].tell({ ...plot, starts: from, step: step * 1000, series });
   });
   const lines = from
     .map((start, at) => [start, rows[at]])
     .filter(([, row]) => row)
     .reverse()
-    .flatMap(([start, row]) => Object.entries(row).map(([model, one]) => [bucketName(start, step * 1000), model, ...figures(one)]));
+    .flatMap(([start, row]) => Object.entries(row).map(([model, one]) => ({ key: `${step} ${start} ${model}`, cells: [bucketName(start, step * 1000), model, ...figures(one)] })));
   table($("usage-table"), ["From", "Model", ...FIGURES], lines, "Nothing was asked in this span.");
 }
 
@@ -95,45 +101,67 @@ const figures = (one) => [
   one.first_token_ms.count ? duration(one.first_token_ms.mean) : "–",
 ];
 
-/** A table of figures; the first cells of a row, those before the figures, are its head. */
-function table(element, heads, rows, empty) {
+const drawn = new Map(); // the rows of a table by their keys, by the table's element
+
+/**
+ * A table of figures. Rows are `{key, cells}`, where a key stands for the cells before the figures; `head` makes of
+ * the first cell what is shown. A row that was there stays, and the focus in it.
+ */
+function table(element, heads, rows, empty, head = (name) => name) {
   const texts = heads.length - FIGURES.length;
-  fill(
-    element,
-    h("thead", null, h("tr", null, heads.map((name, at) => h("th", { scope: "col", class: at >= texts && "figure" }, name)))),
-    h(
-      "tbody",
-      null,
-      rows.length === 0 && h("tr", null, h("td", { colspan: heads.length, class: "plain" }, empty)),
-      rows.map((row) => h("tr", null, row.map((cell, at) => (at === 0 ? h("th", { scope: "row" }, cell) : h("td", { class: at >= texts && "figure" }, cell))))),
-    ),
-  );
+  const kind = (at) => at >= texts && "figure";
+  if (!element.tHead) {
+    fill(element, h("thead", null, h("tr", null, heads.map((name, at) => h("th", { scope: "col", class: kind(at) }, name)))), h("tbody"));
+  }
+  const made = (cells) =>
+    h("tr", null, cells.map((cell, at) => (at === 0 ? h("th", { scope: "row" }, head(cell)) : h("td", { class: kind(at) }, cell))));
+  const known = drawn.get(element);
+  const kept = new Map();
+  for (const { key, cells } of rows) {
+    const row = known?.get(key) ?? made(cells);
+    for (let at = texts; at < cells.length; at += 1) setText(row.cells[at], cells[at]);
+    kept.set(key, row);
+  }
+  drawn.set(element, kept);
+  if (kept.size) settle(element.tBodies[0], [...kept.values()]);
+  else if (known?.size !== 0) fill(element.tBodies[0], h("tr", null, h("td", { colspan: heads.length, class: "plain" }, empty)));
 }
 
 function tellSums({ since, by_model: models, by_session: sessions, total }) {
   setText($("usage-since"), `, on ${date(since)}.`);
-  const rows = Object.entries(models).map(([name, one]) => [name, ...figures(one)]);
-  table($("usage-models"), ["Model", ...FIGURES], rows.length ? [...rows, ["All", ...figures(total)]] : [], "No model has answered yet.");
-  const named = Object.entries(sessions).reverse().slice(0, 200);
+  const rows = Object.entries(models).map(([name, one]) => ({ key: name, cells: [name, ...figures(one)] }));
+  const all = { key: "", cells: ["All", ...figures(total)] };
+  table($("usage-models"), ["Model", ...FIGURES], rows.length ? [...rows, all] : [], "No model has answered yet.");
+  const last = Object.entries(sessions).reverse().slice(0, 200);
   table(
     $("usage-sessions"),
     ["Session", ...FIGURES],
-    named.map(([name, one]) => [h("a", { href: link("sessions", name), class: "session-link" }, name), ...figures(one)]),
+    last.map(([name, one]) => ({ key: name, cells: [name, ...figures(one)] })),
     "No session has been used yet.",
+    (name) => h("a", { href: link("sessions", name), class: "session-link" }, named(name)),
   );
 }
 
+function tellFault(error) {
+  $("usage-loading").hidden = true;
+  fill($("usage-fault"), problem(error));
+}
+
 async function refresh() {
+  const asked = span;
   try {
     const [series, usage] = await Promise.all([
       get(`/v1/usage/series?step=${SPANS[span].step}`, { refresh: true }),
       get("/v1/usage", { refresh: true }),
     ]);
+    if (span !== asked) return;
     fill($("usage-fault"));
+    $("usage-loading").hidden = true;
+    $("usage-told").hidden = false;
     tellSeries(series);
     tellSums(usage);
   } catch (error) {
-    if (error.status) fill($("usage-fault"), problem(error));
+    if (error.status) tellFault(error);
     throw error;
   }
 }

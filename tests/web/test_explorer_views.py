@@ -1,11 +1,14 @@
 """The explorer's sessions, usage and requests in a real browser."""
 
+import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 from browser import Tab, needs_chromium, tab_of
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, Locator, Route, expect
 from serving import Running, new_id, running, said
 
 from bridge.dialects.frames import dumps
@@ -13,6 +16,12 @@ from bridge.dialects.frames import dumps
 pytestmark = needs_chromium
 
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script> {{ 7*7 }} \u202e'
+SPANS = {  # and the times below a plot of it
+    "hour": r"\d\d:\d[05] [AP]M",
+    "day": r"\d\d:00 [AP]M",
+    "week": r"\w{3} \d+",
+    "quarter": r"\w{3} \d+",
+}
 TOOL = {
     "type": "function",
     "function": {"name": "look", "parameters": {"type": "object", "properties": {}}},
@@ -86,6 +95,26 @@ async def test_the_list_follows_and_tells_what_is_there_no_more(used: Running, t
     await expect(tab.page.get_by_text("There is no session of this name any more")).to_be_visible()
 
 
+async def test_a_session_that_comes_later_or_again_is_shown(used: Running, tab: Tab) -> None:
+    id_ = new_id()
+    page = tab.page
+    missing = page.get_by_text("There is no session of this name any more")
+    await page.clock.install()
+    await page.goto(f"{used.url}/#/sessions/{id_}", wait_until="networkidle")
+    for _ in range(2):
+        await expect(missing).to_be_visible()
+        await used.ask("[[words 5]]", session_id=id_)
+        await page.clock.run_for(6_000)
+        await expect(page.locator("#session-title")).to_have_text(id_)
+        await expect(page.locator("#session-messages > li")).to_have_count(2)
+        await expect(about(tab, "Messages")).to_have_text("2")
+        await expect(missing).to_have_count(0)
+        await used.rest("DELETE", f"/{id_}")
+        await page.clock.run_for(6_000)
+    await expect(missing).to_be_visible()
+    assert tab.complaints == []
+
+
 async def test_deleting_all_asks_first(browser: Browser) -> None:
     async with running() as server, tab_of(browser) as tab:
         for name in ("one", "two"):
@@ -115,7 +144,7 @@ async def test_words_of_a_session_stay_words(used: Running, tab: Tab) -> None:
     page = tab.page
     await page.goto(f"{used.url}/#/sessions")
     await page.locator(".session").filter(has_text="onerror").click()
-    await expect(page.locator("#session-title")).to_have_text(name)
+    await expect(page.locator("#session-title")).to_have_text(name.replace("\u202e", r"\u202E"))
     messages = page.locator("#session-messages > li")
     await expect(messages).to_have_count(4)
     await expect(messages.nth(1)).to_contain_text("onerror")
@@ -132,6 +161,28 @@ async def test_words_of_a_session_stay_words(used: Running, tab: Tab) -> None:
     assert tab.complaints == []
 
 
+async def test_a_name_turns_no_text_around(browser: Browser) -> None:
+    async with running() as server, tab_of(browser) as tab:
+        await server.ask("[[words 5]]", session_id="ada\u202e\U000e0001")
+        page = tab.page
+        told = r"ada\u202E\u{E0001}"
+        for view in ("usage", "requests"):
+            await page.goto(f"{server.url}/#/{view}")
+            link = page.locator(f"#view-{view} .session-link")
+            await expect(link).to_have_text(told)
+            await expect(link).to_have_css("unicode-bidi", "isolate")
+        await link.click()
+        await expect(page.locator("#session-title")).to_have_text(told)
+        await expect(page.locator(".session-name")).to_have_text(told)
+        await page.get_by_role("button", name="Delete", exact=True).click()
+        asked = page.get_by_role("dialog", name="Delete this session?")
+        await expect(asked).to_contain_text(f"“{told}” and its messages")
+        await asked.get_by_role("button", name="Delete it").click()
+        await expect(page.get_by_text("No sessions yet")).to_be_visible()
+        assert (await server.rest("GET", "")).data["total"] == 0
+        assert tab.complaints == []
+
+
 async def test_usage_is_plotted_told_and_in_a_table(used: Running, tab: Tab) -> None:
     page = tab.page
     await page.goto(f"{used.url}/#/usage")
@@ -141,6 +192,9 @@ async def test_usage_is_plotted_told_and_in_a_table(used: Running, tab: Tab) -> 
     for number, title in enumerate(("Requests", "Tokens", "Cost", "Time to first token")):
         await expect(plots.nth(number)).to_contain_text(title)
         await expect(plots.nth(number).locator("[class*=-of-plot]").first).to_be_attached()
+    for number in range(2):
+        levels = await plots.nth(number).locator(".mark-y").all_text_contents()
+        assert [one for one in levels if not re.fullmatch(r"[\d,]+|[\d.]+K", one)] == []
     canvas = plots.first.get_by_role("img")
     await canvas.focus()
     await page.keyboard.press("End")
@@ -170,6 +224,80 @@ async def test_usage_is_plotted_told_and_in_a_table(used: Running, tab: Tab) -> 
     assert tab.complaints == []
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])
+async def test_plots_have_times_below_wherever_the_reader_is(
+    used: Running, browser: Browser, zone: str
+) -> None:
+    async with tab_of(browser, timezone_id=zone) as tab:
+        page = tab.page
+        for span, mark in SPANS.items():
+            await page.goto("about:blank")
+            await page.goto(f"{used.url}/#/usage?span={span}")
+            for number in range(4):
+                marks = page.locator(".plot").nth(number).locator(".mark-x")
+                await expect(marks.nth(1)).to_be_attached()
+                told = await marks.all_text_contents()
+                assert [one for one in told if not re.fullmatch(mark, one)] == []
+        today = datetime.now(UTC)
+        await page.get_by_text("The figures as a table").click()
+        newest = page.locator("#usage-table tbody tr").first
+        await expect(newest.locator("th")).to_have_text(f"{today:%b} {today.day}")
+        assert tab.complaints == []
+
+
+async def test_a_span_is_never_told_with_the_figures_of_another(used: Running, tab: Tab) -> None:
+    page = tab.page
+
+    async def late(route: Route) -> None:
+        await asyncio.sleep(0.4)
+        await route.continue_()
+
+    await page.goto(f"{used.url}/#/usage", wait_until="networkidle")
+    await page.get_by_text("The figures as a table").click()
+    await page.route("**/v1/usage/**", late)
+    told = page.locator("#usage-table")
+    await told.evaluate(
+        """(table) => {
+          const look = () => { window.wrong ||= table.textContent.includes("Nothing was asked"); };
+          new MutationObserver(look).observe(table, { childList: true, subtree: true });
+        }"""
+    )
+    await page.get_by_label("Hour").focus()
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("ArrowRight")
+    today = datetime.now(UTC)
+    name = f"{today:%b} {today.day}"
+    await expect(told.locator("tbody th").first).to_have_text(name, timeout=3_000)
+    assert not await page.evaluate("window.wrong")
+    assert tab.complaints == []
+
+
+async def test_what_is_not_told_yet_is_loading(used: Running, tab: Tab) -> None:
+    page = tab.page
+    wait = asyncio.Event()
+
+    async def held(route: Route) -> None:
+        await wait.wait()
+        await route.fulfill(status=500, json={"error": {"message": "not now"}})
+
+    await page.route(re.compile("/v1/"), held)
+    for view in ("sessions", "usage", "requests"):
+        wait.clear()
+        await page.goto(f"{used.url}/#/{view}")
+        section = page.locator(f"#view-{view}")
+        await expect(section.get_by_text("Loading …")).to_be_visible()
+        wait.set()
+        await expect(section.get_by_text("not now")).to_be_visible()
+        await expect(section.get_by_text("Loading …")).to_be_hidden()
+        await expect(section.get_by_role("table")).to_have_count(0)
+    await page.unroute_all(behavior="wait")
+    for view in ("usage", "requests"):
+        await page.goto(f"{used.url}/#/{view}")
+        await expect(page.locator(f"#view-{view}").get_by_role("table").first).to_be_visible()
+    assert tab.own_complaints == []
+
+
 async def test_the_last_requests_are_listed(used: Running, tab: Tab) -> None:
     page = tab.page
     await used.ask("[[words 5]]", session_id="ada", headers={"X-Request-Id": "the-one-i-look-for"})
@@ -190,6 +318,34 @@ async def test_the_last_requests_are_listed(used: Running, tab: Tab) -> None:
     await expect(rows).to_have_count(1)
     await page.get_by_role("searchbox", name="Filter").fill("nothing like it")
     await expect(page.get_by_text("No request fits this filter.")).to_be_visible()
+    assert tab.complaints == []
+
+
+async def test_a_filter_without_end_does_not_go_into_the_address(used: Running, tab: Tab) -> None:
+    page = tab.page
+    for view in ("sessions", "requests"):
+        await page.goto(f"{used.url}/#/{view}")
+        await page.locator(f"#{view}-filter").fill("no such " * 125_000)
+        await expect(page.locator(f"#view-{view}").get_by_text("fits this filter")).to_be_visible()
+        assert len(page.url) < 300
+    assert tab.complaints == []
+
+
+async def test_what_is_told_anew_leaves_the_focus_where_it_is(used: Running, tab: Tab) -> None:
+    page = tab.page
+    id_ = new_id()
+    await used.ask("[[words 5]]", session_id=id_)
+    await page.clock.install()
+    for view in ("usage", "requests"):
+        await page.goto(f"{used.url}/#/{view}")
+        mine = page.locator(f"#view-{view}").get_by_role("link", name=id_).last
+        await mine.focus()
+        for session in ("bob", id_):
+            await used.ask("[[words 5]]", session_id=session)
+            async with page.expect_response(re.compile("/v1/(usage|requests)")):
+                await page.clock.run_for(6_000)
+            await expect(page.locator(f"#view-{view} .session-link").first).to_have_text(session)
+            await expect(mine).to_be_focused()
     assert tab.complaints == []
 
 
