@@ -10,7 +10,7 @@ import { ask, Reply } from "./chat-reply.js";
 import * as settings from "./chat-settings.js";
 import { otherTurn, textOf, userTurn } from "./chat-turns.js";
 import { $, announce, confirmed, fill, h, setText } from "./dom.js";
-import { counted } from "./format.js";
+import { counted, named } from "./format.js";
 import { problem } from "./problem.js";
 import { go, note } from "./route.js";
 
@@ -31,14 +31,6 @@ let checking = false; // what the session has is asked for before something is s
 let settled = 0; // until when the page follows what grows
 let starts = ""; // what is said before the first message
 
-// A name as it can be read: what has no look of its own, or turns the others around, stands as an escape.
-const seenName = (name) => name.replace(/[\p{Cc}\p{Cf}]/gu, escaped);
-
-function escaped(character) {
-  const code = character.codePointAt(0).toString(16).toUpperCase();
-  return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, "0")}`;
-}
-
 // -- what is seen ----------------------------------------------------------------------------------
 
 function tell() {
@@ -52,7 +44,7 @@ function tell() {
   $("chat-stop").hidden = !busy;
   $("chat-editing").hidden = editing < 0;
   $("chat-where").hidden = !session;
-  setText($("chat-where-name"), seenName(session));
+  setText($("chat-where-name"), named(session));
   $("chat-aside").hidden = aside === null;
   entries.forEach((entry, index) => {
     entry.view?.tell?.(index === lastUser && !busy && editing < 0, !session);
@@ -245,7 +237,7 @@ async function takeBack(from) {
   const first = !conversation.entries.slice(0, from).some(({ message }) => message.role === "assistant");
   if (session && first && conversation.held > from) {
     const title = "Begin the session anew?";
-    const text = `The first message of a session can’t be changed. ${seenName(session)} is deleted on the server, and begins with your new message.`;
+    const text = `The first message of a session can’t be changed. ${named(session)} is deleted on the server, and begins with your new message.`;
     if (!(await confirmed({ title, text, action: "Delete and send" }))) return false;
     try {
       await json("DELETE", `/v1/sessions/${encodeURIComponent(session)}`);
@@ -326,7 +318,7 @@ async function open(name) {
   } catch (error) {
     if (said !== conversation) return;
     if (error.status === 404) {
-      setText($("chat-empty-note"), `There is no session ${seenName(name)} yet: your first message begins it.`);
+      setText($("chat-empty-note"), `There is no session ${named(name)} yet: your first message begins it.`);
     } else {
       const retry = h("button", { class: "quiet", type: "button", onclick: () => open(name) }, "Try again");
       fill($("chat-problem"), problem(error), h("p", { class: "actions" }, retry));

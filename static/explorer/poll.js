@@ -2,18 +2,6 @@
 
 import { Gone } from "./api.js";
 
-/**
- * Puts the elements of a new answer into the place of those of the last one. What is in both stays where it is,
- * with the keyboard's focus and what is selected in it.
- */
-export function settle(parent, elements) {
-  const focused = document.activeElement;
-  const wanted = new Set(elements);
-  for (const one of [...parent.childNodes]) if (!wanted.has(one)) one.remove();
-  elements.forEach((one, at) => parent.childNodes[at] !== one && parent.insertBefore(one, parent.childNodes[at] ?? null));
-  if (focused !== document.activeElement && parent.contains(focused)) focused.focus({ preventScroll: true });
-}
-
 const AFTER_A_FAULT = [1, 2, 3, 5]; // seconds; the last goes on
 
 /**

@@ -1,9 +1,9 @@
 // The last requests of the key.
 
 import { get } from "./api.js";
-import { $, fill, h, setText } from "./dom.js";
+import { $, fill, h, setText, settle } from "./dom.js";
 import { clock, counted, date, dollars, duration, named, noted, number } from "./format.js";
-import { every, settle } from "./poll.js";
+import { every } from "./poll.js";
 import { problem } from "./problem.js";
 import { link, note } from "./route.js";
 

@@ -1,9 +1,9 @@
 // The sessions of the key: the list, and one of them to read, go on with, fork and delete.
 
 import { get, json } from "./api.js";
-import { $, announce, confirmed, fill, h, setText } from "./dom.js";
+import { $, announce, confirmed, fill, h, setText, settle } from "./dom.js";
 import { bytes, counted, date, dollars, left, named, noted, number, short } from "./format.js";
-import { every, settle } from "./poll.js";
+import { every } from "./poll.js";
 import { problem } from "./problem.js";
 import { go, here, link, note } from "./route.js";
 

@@ -1,10 +1,10 @@
 // What was used: plots over time by model, the same as a table, and sums by model and session.
 
 import { get } from "./api.js";
-import { $, fill, h, setText } from "./dom.js";
+import { $, fill, h, setText, settle } from "./dom.js";
 import { date, dollars, duration, named, number, short } from "./format.js";
 import { bucketName, colour, plotPlace } from "./plot.js";
-import { every, settle } from "./poll.js";
+import { every } from "./poll.js";
 import { problem } from "./problem.js";
 import { link, note } from "./route.js";
 
