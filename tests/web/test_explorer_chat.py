@@ -428,7 +428,7 @@ async def test_a_chat_without_a_session_is_found_again(server: Running, tab: Tab
     await page.evaluate(
         "(id) => { location.hash = '#/chat?session=' + encodeURIComponent(id) }", id_
     )
-    await expect(page.get_by_text("Loading \u2026", exact=True)).to_be_visible()
+    await expect(page.locator("#chat-loading")).to_be_visible()
     await expect(page.get_by_text("Ask anything")).to_be_hidden()
     release.set()
     await expect(words).to_have_text("One.")
