@@ -44,7 +44,11 @@ async def test_nothing_runs_out_at_the_side(server: Running, tab: Tab) -> None:
 
 async def test_the_reference_is_whole_and_leads_to_its_parts(server: Running, tab: Tab) -> None:
     await tab.page.goto(server.url)
-    await tab.page.get_by_role("contentinfo").get_by_role("link", name="API reference").click()
+    link = tab.page.get_by_role("contentinfo").get_by_role("link", name="API reference")
+    async with tab.page.expect_popup() as opened:  # what is in the explorer stays there
+        await link.click()
+    assert (await opened.value).url == f"{server.url}/docs"
+    await tab.page.goto(f"{server.url}/docs")
     contents = tab.page.get_by_role("navigation")
     await contents.get_by_role("link", name="POST /v1/chat/completions").click()
     heading = tab.page.get_by_role("heading", name="POST /v1/chat/completions")

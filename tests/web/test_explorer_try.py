@@ -284,10 +284,10 @@ async def test_what_is_typed_stays_and_the_url_says_what_is_seen(
     await tabs.last.press("ArrowRight")
     await expect(tabs.first).to_be_focused()
     await tabs.first.press("ArrowRight")
-    assert tried.page.url == f"{server.url}/#/try/fork_session?lang=python"
+    await expect(tried.page).to_have_url(f"{server.url}/#/try/fork_session?lang=python")
     await tried.page.get_by_role("link", name="/v1/sessions/stats").click()
+    await expect(tried.page).to_have_url(f"{server.url}/#/try/session_stats?lang=python")
     await expect(tried.panel.locator("#try-program")).to_contain_text("from openai import")
-    assert tried.page.url == f"{server.url}/#/try/session_stats?lang=python"
     await tried.page.get_by_role("link", name="POST /v1/chat/completions").click()
     await tried.panel.get_by_text("Headers that may be sent").click()
     name = tried.panel.get_by_role("combobox", name="X-Session-Id")
