@@ -401,10 +401,10 @@ async def test_a_link_opens_a_session_and_goes_on_with_it(server: Running, tab: 
     await page.get_by_role("link", name="Chat", exact=True).click()
     await expect(page.locator(".turn")).to_have_count(4)
     await expect(page.get_by_label("System prompt")).to_have_value("Be brief.")
-    assert "session=" in page.url
+    await expect(page).to_have_url(re.compile("session="))
     await page.get_by_role("link", name="Chat", exact=True).click()
     await expect(answer(page).locator(".words")).to_have_text("Without one.")
-    assert "session=" not in page.url
+    await expect(page).not_to_have_url(re.compile("session="))
     await page.get_by_role("button", name="New chat").click()
     dialog = page.get_by_role("dialog", name="Begin a new chat?")
     await dialog.get_by_role("button", name="New chat").click()
