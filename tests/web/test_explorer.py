@@ -49,7 +49,7 @@ async def test_each_view_has_a_link_that_opens_it(server: Running, tab: Tab) -> 
         heading = tab.page.get_by_role("heading", level=1)
         await expect(heading).to_have_text(title)  # those of the others are hidden
         await expect(views.locator("[aria-current=page]")).to_have_count(1)
-        assert tab.page.url == f"{server.url}/#/{name}"
+        await expect(tab.page).to_have_url(f"{server.url}/#/{name}")
         if name != "overview":
             await expect(heading).to_be_focused()
             assert (await tab.page.title()).startswith(f"{title} · ")

@@ -136,7 +136,7 @@ async def test_an_answer_comes_word_by_word_and_can_be_stopped(server: Running, 
 async def test_what_it_took_is_told_and_the_stream_can_be_seen(server: Running, tab: Tab) -> None:
     page = tab.page
     await page.get_by_label("Model", exact=True).select_option("haiku")
-    assert page.url == f"{server.url}/#/chat?model=haiku"
+    await expect(page).to_have_url(f"{server.url}/#/chat?model=haiku")
     await page.goto(f"{server.url}/#/chat?model=sonnet")
     await page.get_by_label("Temperature").fill("1.5")
     last = await asked(page, "[[words 30]]")
@@ -438,7 +438,7 @@ async def test_a_chat_without_a_session_is_found_again(server: Running, tab: Tab
     await expect(page.locator("#view-sessions")).to_be_visible()
     await page.go_back()
     await expect(words).to_have_text("Without one.")
-    assert page.url == f"{server.url}/#/chat"
+    await expect(page).to_have_url(f"{server.url}/#/chat")
     await page.go_forward()
     await page.go_forward()
     await expect(words).to_have_text("One.")

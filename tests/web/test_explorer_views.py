@@ -55,7 +55,7 @@ async def test_a_session_is_found_read_forked_and_deleted(used: Running, tab: Ta
     await page.goto(f"{used.url}/#/sessions")
     await page.get_by_role("searchbox", name="Filter").fill("ad live")
     await expect(page.locator(".session")).to_have_count(1)
-    assert page.url == f"{used.url}/#/sessions?q=ad+live"
+    await expect(page).to_have_url(f"{used.url}/#/sessions?q=ad+live")
     await page.locator(".session").click()
     await expect(page.get_by_role("heading", name="ada")).to_be_focused()
     await expect(page.locator("#session-messages > li")).to_have_count(2)
