@@ -100,8 +100,14 @@ class CliProcess:
         """
         self._tmp = Path(tempfile.mkdtemp(prefix="p", dir=launch.scratch))
         self.launch = launch
-        self._transcript = Transcript.of(history, self._tmp) if history else None
-        command = launch.command(self._tmp, system, self._transcript)
+        self._transcript: Transcript | None = None
+        try:
+            self._transcript = Transcript.of(history, self._tmp) if history else None
+            command = launch.command(self._tmp, system, self._transcript)
+        except BaseException:  # nobody will clean up after what was never made
+            self._forget_transcript()
+            shutil.rmtree(self._tmp, ignore_errors=True)
+            raise
         self._transport = CliTransport(command, hear=self._hear)
         self._calls = OpenCalls(frozenset())
         self._client: ClaudeSDKClient | None = None
@@ -271,7 +277,7 @@ class CliProcess:
     def _hear(self, raw: Raw) -> None:
         """Take a message of the CLI, in the same step of the loop that read it.
 
-        Not even the SDK's reader stands between: a turn has some ten thousand of them.
+        Not even the SDK's reader stands between: a turn may have ten thousand of them.
         """
         running, is_result = self._running, raw.get("type") == "result"
         if self.bill is not None and is_result:

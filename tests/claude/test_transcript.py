@@ -251,6 +251,26 @@ async def test_nothing_of_it_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
         assert list(scratch.iterdir()) == []
 
 
+async def test_no_room_for_it_is_an_error_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transcript, "WORTH_IT", 1)
+    messages = [user("a"), assistant("b"), user("[[say done]]")]
+    async with running() as server:
+        await server.engine.account.known_names()
+        await server.engine.fleet.pool.settled()
+        with monkeypatch.context() as patch:
+
+            def full(name: str) -> int:
+                raise OSError("no memory")
+
+            patch.setattr(os, "memfd_create", full)
+            told = await tell(server, messages)
+        assert (told.status, server.engine.faults) == (503, {"spawn_failed": 1})
+        assert list(server.engine.account.launch.scratch.iterdir()) == []
+        assert (await tell(server, messages)).text == "done"
+
+
 def open_in_memory() -> list[str]:
     """The files in memory that this process has open."""
     found = []
