@@ -256,8 +256,6 @@ class Engine:
 
     def _started(self, run: Run, event: TurnStarted) -> TurnStarted:
         run.model = event.model
-        if run.process.bill is not None:
-            run.process.bill.model = event.model
         self.fleet.has_begun(run)
         return event
 

@@ -27,7 +27,7 @@ from bridge.claude.translate import Raw, RetryPolicy, Sentinel, Translator
 from bridge.claude.transport import REAP_SECONDS, CliTransport
 from bridge.core.conversation import ToolCall, ToolResult
 from bridge.core.errors import Unavailable, UpstreamFault
-from bridge.core.events import Event, FinishReason, TurnFailed, TurnFinished
+from bridge.core.events import Event, FinishReason, TurnFailed, TurnFinished, TurnStarted
 
 log = logging.getLogger(__name__)
 
@@ -304,6 +304,9 @@ class CliProcess:
                 if isinstance(block, dict) and block.get("type") == "tool_result":
                     self._calls.taken(block["tool_use_id"])
         events = running.translator.feed(raw)
+        for event in events:  # now, for its cost may be heard before anybody reads them
+            if self.bill is not None and isinstance(event, TurnStarted):
+                self.bill.model = event.model
         if running.translator.ended:  # whether or not anybody reads its events
             running.live = False
             self._end_turn(events[-1], keep=running.plan.keep and not self._unwanted)

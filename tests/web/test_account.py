@@ -15,6 +15,7 @@ from claude_agent_sdk import ClaudeAgentOptions, ResultMessage, query
 from serving import Answer, Running, new_id, running
 
 from bridge.claude.failures import LOGIN_ADVICE
+from bridge.claude.process import CliProcess
 from bridge.demo import DemoUpstream
 
 NOON = 1_790_000_000 // 86_400 * 86_400 + 43_200.0
@@ -134,6 +135,28 @@ async def test_what_turns_used_is_what_they_told_and_what_claude_code_says_they_
         "output_tokens": direct.usage["output_tokens"],
     }
     assert direct.total_cost_usd == pytest.approx(price(renamed), abs=1e-6)
+
+
+async def test_a_turn_that_is_heard_in_one_step_is_priced_for_its_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a busy machine its answer and its cost are read before anybody takes its first event."""
+    hear = CliProcess._hear
+    held: list[dict[str, Any]] = []
+
+    def at_once(process: CliProcess, raw: dict[str, Any]) -> None:
+        held.append(raw)
+        if raw["type"] == "result" or raw.get("status") == "requesting":
+            while held:
+                hear(process, held.pop(0))
+
+    monkeypatch.setattr(CliProcess, "_hear", at_once)
+    async with running() as server:
+        assert (await server.ask("[[say hi]]", model="claude-sonnet-5-5")).text == "hi"
+        found = await usage(server, None, priced=1)
+    assert {name: one["priced_requests"] for name, one in found["by_model"].items()} == {
+        "claude-sonnet-5-5": 1
+    }
 
 
 async def test_a_tool_loop_is_priced_when_it_ends(shared: Running, key: str) -> None:
