@@ -225,7 +225,8 @@ class CliProcess:
         if self._driver is not None:
             self._driver.cancel()
         if self._pump_task is not None:  # it ends by itself, now that the process does
-            await asyncio.wait([self._pump_task], timeout=REAP_SECONDS)
+            for _ in range(10):  # in pieces: while the loop stands still so does the pump
+                await asyncio.wait([self._pump_task], timeout=REAP_SECONDS / 10)
             self._pump_task.cancel()
         tasks = [task for task in (self._driver, self._pump_task) if task is not None]
         if tasks:
