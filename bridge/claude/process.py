@@ -70,6 +70,7 @@ class _Running:
     sentinel: Sentinel
     events: asyncio.Queue[Event] = field(factory=asyncio.Queue)
     live: bool = False  # the prompt was sent: what comes now belongs to the answer
+    lock: "asyncio.Future[dict[str, Any]] | None" = None  # its reply, once the call is announced
     replayed: asyncio.Event = field(factory=asyncio.Event)
 
     def emit(self, events: list[Event]) -> None:
@@ -139,6 +140,14 @@ class CliProcess:
     def settling(self) -> bool:
         """Whether an answer has just become whole, and the CLI has not told what it cost."""
         return self._settling
+
+    @property
+    def may_call(self) -> bool:
+        """Whether a turn runs in which Claude Code might call the model again by itself."""
+        running = self._running
+        if running is None or not running.live or not self.alive:
+            return False
+        return running.lock is None or not running.lock.done()
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -290,7 +299,7 @@ class CliProcess:
                 self._settle(raw)
         elif running is not None and running.live:
             if raw.get("subtype") == "status" and raw.get("status") == "requesting":
-                self._apply(locked(running.plan.settings))
+                running.lock = self._apply(locked(running.plan.settings))
             elif running.sentinel.must_kill(raw):
                 self.kill()
             self._answer(running, raw)

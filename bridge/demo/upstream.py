@@ -36,7 +36,8 @@ class DemoUpstream:
 
     `pace` is the seconds between streamed deltas (0: none). `keep` is how many requests to remember
     (None: all). `context_tokens` is the window beyond which a prompt is refused. Every
-    answer has the `headers`, too: the state of a plan, say. `requests` holds every POST
+    answer has the `headers`, too: the state of a plan, say. `hold` is awaited before each answer:
+    no model is as fast as this one, and a client may count on that. `requests` holds every POST
     /v1/messages, oldest first, running ones included.
     """
 
@@ -44,6 +45,7 @@ class DemoUpstream:
     keep: int | None = 200
     context_tokens: int = 200_000
     headers: dict[str, str] = attrs.field(factory=dict)
+    hold: Callable[[], Awaitable[object]] | None = None
     requests: deque[Received] = attrs.field(init=False, repr=False)
     _faults: deque[Fault] = attrs.field(factory=deque, init=False, repr=False)
     _cache: PromptCache = attrs.field(factory=PromptCache, init=False, repr=False)
@@ -205,6 +207,8 @@ class DemoUpstream:
             faults = [*([fault] if fault else []), *conversation.directives.faults]
             waits = sum(found.seconds for found in faults if found.kind == "slow")
             main = next((found for found in faults if found.kind != "slow"), None)
+            if self.hold is not None:
+                await self.hold()
             if waits:
                 await asyncio.sleep(waits)
             _raise_error(main)

@@ -36,7 +36,6 @@ from bridge.core.conversation import (
 from bridge.core.errors import ContextLengthExceeded, UpstreamFault, WrongAnswer
 from bridge.core.events import FinishReason, TurnFinished, TurnStarted
 from bridge.core.fold import Completion, fold
-from bridge.demo import Fault
 
 FORCED = "claude-sonnet-4-5"
 """A model that can be forced to call a function."""
@@ -308,7 +307,7 @@ async def test_functions_are_the_clients_whatever_their_names(
 async def test_a_call_of_a_function_that_was_not_offered_comes_through(
     server: Running, talk: Talk, beside: str
 ) -> None:
-    asked = await talk.say(f'[[slow .1]] {beside} [[call nowhere {{"a": 1}}]]')
+    asked = await talk.say(f'{beside} [[call nowhere {{"a": 1}}]]')
     assert asked.reason is FinishReason.TOOL_CALLS
     assert (talk.calls[-1].name, talk.calls[-1].arguments) == ("nowhere", {"a": 1})
     await nothing_goes_on(server)
@@ -580,7 +579,7 @@ async def test_words_where_a_call_must_be_are_no_answer(
     server: Running, talk: Talk, model: str
 ) -> None:
     with pytest.raises(WrongAnswer) as caught:
-        await talk.say("[[slow .1]] [[say no]]", model=model, tool_choice=ANY)
+        await talk.say("[[say no]]", model=model, tool_choice=ANY)
     assert caught.value.code == "tool_not_called"
     await nothing_goes_on(server)
     assert len(server.upstream.requests) == 1
@@ -595,7 +594,7 @@ JSON = JsonOutput(schema=SCHEMA)
 @pytest.mark.parametrize("model", [FORCED, FREE])
 async def test_an_answer_in_json_takes_one_request(server: Running, model: str) -> None:
     talk = Talk(server, model=model, output=JSON)
-    answer = await talk.say('[[slow .1]] [[json {"n": 1}]]')
+    answer = await talk.say('[[json {"n": 1}]]')
     assert answer.reason is FinishReason.STOP
     assert [json.loads(block.text) for block in answer.blocks] == [{"n": 1}]
     await nothing_goes_on(server)
@@ -610,7 +609,6 @@ async def test_an_answer_in_json_takes_one_request(server: Running, model: str) 
 async def test_a_call_on_the_way_to_json(server: Running, talk: Talk, beside: str) -> None:
     asked = await talk.say(f"{beside} [[call f]]", output=JSON)
     assert [block.name for block in asked.blocks] == ["f"]
-    server.upstream.fail_next(Fault.slow(0.1))  # no model is too fast for the lock
     answer = await talk.say(*talk.results('{"n": 5}'))
     assert isinstance(json.loads(answer.blocks[0].text)["n"], int)
     assert len(server.upstream.requests) == 2
@@ -622,14 +620,14 @@ async def test_a_call_on_the_way_to_json(server: Running, talk: Talk, beside: st
 
 async def test_arguments_that_are_no_json_are_an_error(server: Running, talk: Talk) -> None:
     with pytest.raises(UpstreamFault) as caught:
-        await talk.say("[[slow .1]] [[call f]] [[call-raw f {a: 1]]")
+        await talk.say("[[call f]] [[call-raw f {a: 1]]")
     assert caught.value.code == "bad_arguments"
     await nothing_goes_on(server)
     assert len(server.upstream.requests) == 1
 
 
 async def test_a_call_that_is_cut_is_not_waited_for(server: Running, talk: Talk) -> None:
-    asked = await talk.say('[[slow .1]] [[cut 2]] [[call f {"city": "New York"}]]')
+    asked = await talk.say('[[cut 2]] [[call f {"city": "New York"}]]')
     assert asked.reason is FinishReason.LENGTH
     assert talk.calls == []
     await nothing_goes_on(server)

@@ -31,10 +31,11 @@ class Cli:
         self.transport = CliTransport(launch.command(tmp), hear=self.hear)
         self.client = ClaudeSDKClient(sdk_options(), transport=self.transport)
         self.lock = True
+        self.told = asyncio.Event()
 
     def hear(self, raw: dict[str, Any]) -> None:
         if self.lock and raw.get("status") == "requesting":
-            self.apply(locked(SETTINGS))
+            self.apply(locked(SETTINGS)).add_done_callback(lambda _: self.told.set())
         if raw["type"] == "result":
             self.results.put_nowait(raw)
 
@@ -50,6 +51,7 @@ class Cli:
                 "client_composed": True,
             }
 
+        self.told.clear()
         await self.client.query(prompt())
         return await self.results.get()
 
@@ -83,6 +85,7 @@ async def cli(upstream: DemoUpstream, tmp_path: Path) -> AsyncIterator[Cli]:
     made = Cli(launch, tmp_path)
     await made.client.connect()
     await made.apply(SETTINGS)
+    upstream.hold = made.told.wait  # the answer is no faster than the lock
     yield made
     made.transport.kill()
     await made.client.disconnect()
@@ -91,14 +94,14 @@ async def cli(upstream: DemoUpstream, tmp_path: Path) -> AsyncIterator[Cli]:
 
 @pytest.mark.parametrize("ending", ["[[empty]]", "[[refuse]]", "[[cut 3]] [[words 50]]"])
 async def test_a_locked_cli_makes_one_call(cli: Cli, upstream: DemoUpstream, ending: str) -> None:
-    await cli.turn(f"[[slow 1]] {ending}")
+    await cli.turn(ending)
     assert len(upstream.requests) == 1
 
 
 async def test_an_unlocked_cli_makes_another(cli: Cli, upstream: DemoUpstream) -> None:
-    await cli.turn("[[slow .2]] [[cut 3]] [[words 50]]")
+    await cli.turn("[[cut 3]] [[words 50]]")
     await cli.apply(unlocked(SETTINGS))
-    result = await cli.turn("[[slow .2]] [[say still here]]")
+    result = await cli.turn("[[say still here]]")
     assert (result["is_error"], result["result"]) == (False, "still here")
     assert [received.state for received in upstream.requests] == ["answered"] * 2
     assert {received.body["temperature"] for received in upstream.requests} == {0.5}
@@ -107,14 +110,14 @@ async def test_an_unlocked_cli_makes_another(cli: Cli, upstream: DemoUpstream) -
 
 async def test_without_the_lock_it_calls_again(cli: Cli, upstream: DemoUpstream) -> None:
     """If this fails the CLI has become tamer: the lock may not be needed any more."""
-    cli.lock = False
-    await cli.turn("[[slow .2]] [[empty]]")
+    cli.lock, upstream.hold = False, None
+    await cli.turn("[[empty]]")
     assert len(upstream.requests) > 1
 
 
 async def test_a_locked_cli_still_retries_the_call_that_it_has_announced(
     cli: Cli, upstream: DemoUpstream
 ) -> None:
-    result = await cli.turn("[[slow .2]] [[fail 529]]")
+    result = await cli.turn("[[fail 529]]")
     assert result["api_error_status"] == 529
     assert len(upstream.requests) == 2

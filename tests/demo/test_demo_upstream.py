@@ -263,6 +263,19 @@ async def test_stop_aborts_what_is_running() -> None:
     await up.stop()
 
 
+async def test_an_answer_may_be_held(up: DemoUpstream, http: aiohttp.ClientSession) -> None:
+    let_go = asyncio.Event()
+    up.hold = let_go.wait
+    asked = asyncio.create_task(http.post("/v1/messages", json=asking("[[say done]]")))
+    received = await up.next_request(timeout=10)
+    async with http.post("/v1/messages", json={**asking("hi"), "model": 5}) as refused:
+        assert refused.status == 400  # at once: an error is no answer
+    assert (received.state, asked.done()) == ("running", False)
+    let_go.set()
+    async with await asked as response:
+        assert (await response.json())["content"][0]["text"] == "done"
+
+
 async def test_slow_and_clear(up: DemoUpstream, http: aiohttp.ClientSession) -> None:
     up.fail_next(Fault.slow(0.01), Fault.error(500))
     async with http.post("/v1/messages", json=asking("[[say done]]")) as response:

@@ -446,10 +446,10 @@ async def test_a_title_is_asked_for_beside_a_sessions_turn(server: Running) -> N
 
 EMPTY: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     # the question, the texts of the answer, fields of the request
-    "nothing": ("[[slow .1]] [[empty]]", (), {}),
-    "white space": ("[[slow .1]] [[empty]]", (" \n", "\t "), {}),
+    "nothing": ("[[empty]]", (), {}),
+    "white space": ("[[empty]]", (" \n", "\t "), {}),
     "reasoning alone": (
-        "[[slow .1]] [[think hm]] [[empty]]",
+        "[[think hm]] [[empty]]",
         *((), {"model": "claude-opus-5-5", "reasoning_effort": "low"}),
     ),
 }

@@ -148,7 +148,7 @@ ERRORS: dict[str, tuple[bool, type[openai.APIStatusError], str | None]] = {
     # prompt; whether as a stream; what is raised, its code
     "[[fail 400 the moon is wrong]]": (False, openai.BadRequestError, None),
     "[[fail 429 retry-after 3]]": (True, openai.RateLimitError, "rate_limit_exceeded"),
-    "[[slow .1]] [[empty]]": (True, openai.InternalServerError, "empty_answer"),
+    "[[empty]]": (True, openai.InternalServerError, "empty_answer"),
 }
 
 
@@ -205,7 +205,7 @@ ENDS: dict[str, tuple[str, dict[str, Any], str, str]] = {
         *("fine", "stop"),
     ),
     "max_tokens": ("[[words 50]]", {"max_tokens": 2}, "word1 word2", "length"),
-    "a refusal": ("[[slow .1]] [[refuse]]", {}, "I can't help with that.", "content_filter"),
+    "a refusal": ("[[refuse]]", {}, "I can't help with that.", "content_filter"),
     "reasoning": ("[[think hm]] [[say done]]", {"model": "claude-opus-5-5"}, "done", "stop"),
 }
 

@@ -53,8 +53,8 @@ async def settled(server: Running) -> int:
 ANSWERS: dict[str, tuple[str, str, str]] = {
     # message → words, finish reason
     "a normal answer": ("[[say hello there]]", "hello there", "stop"),
-    "max_tokens": ("[[slow .1]] [[cut 3]] [[words 50]]", "", "length"),
-    "a refusal": ("[[slow .1]] [[refuse]]", "", "content_filter"),
+    "max_tokens": ("[[cut 3]] [[words 50]]", "", "length"),
+    "a refusal": ("[[refuse]]", "", "content_filter"),
 }
 
 
@@ -76,7 +76,7 @@ async def test_an_answer_is_one_upstream_request(server: Running, kind: str, str
 
 
 async def test_a_stop_sequence_may_be_all_that_the_model_says(server: Running) -> None:
-    status, body = await server.chat("[[slow .1]] [[say HALT]]", stop=["HALT"])
+    status, body = await server.chat("[[say HALT]]", stop=["HALT"])
     assert status == 200, body
     assert body["choices"][0]["finish_reason"] == "stop"
     assert not body["choices"][0]["message"]["content"]
@@ -85,7 +85,7 @@ async def test_a_stop_sequence_may_be_all_that_the_model_says(server: Running) -
 
 async def test_a_cut_answer_holds_what_came_before_the_cut(server: Running) -> None:
     _, whole = await server.stream("[[words 50]]")
-    _, events = await server.stream("[[slow .1]] [[cut 3]] [[words 50]]")
+    _, events = await server.stream("[[cut 3]] [[words 50]]")
     assert joined(events)
     assert joined(whole).startswith(joined(events))
     assert len(joined(events)) < len(joined(whole))
@@ -109,7 +109,7 @@ async def test_a_stop_sequence_ends_the_answer(server: Running) -> None:
 
 FAILURES: dict[str, tuple[str, int, str, str, int]] = {
     # message → status, code, words in the message, upstream requests
-    "an empty answer": ("[[slow .1]] [[empty]]", 502, "empty_answer", "empty", 1),
+    "an empty answer": ("[[empty]]", 502, "empty_answer", "empty", 1),
     "400": ("[[fail 400 the moon is wrong]]", 400, "", "the moon is wrong", 1),
     "401": ("[[fail 401]]", 502, "upstream_authentication", "claude auth login", 1),
     "403": ("[[fail 403]]", 502, "upstream_authentication", "claude auth login", 1),

@@ -524,7 +524,7 @@ async def test_arguments_that_are_no_json(fresh: Running) -> None:
 
 async def test_arguments_that_are_cut(fresh: Running) -> None:
     text = "x" * 400
-    asked = f'[[slow .1]] [[cut 3]] [[call get_weather {{"city": "{text}"}}]]'
+    asked = f'[[cut 3]] [[call get_weather {{"city": "{text}"}}]]'
     answer = await fresh.ask(asked, tools=TOOLS)
     (choice,) = answer.data["choices"]
     assert choice["finish_reason"] == "length"

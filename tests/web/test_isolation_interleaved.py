@@ -86,11 +86,9 @@ class Client:
         elif pick < 0.62:
             await self.turn(self.world.random.choice(["[[fail 500]]", "[[break 2]] [[words 9]]"]))
         elif pick < 0.68:
-            await self.turn(
-                self.world.random.choice(["[[slow .1]] [[refuse]]", "[[slow .1]] [[empty]]"])
-            )
+            await self.turn(self.world.random.choice(["[[refuse]]", "[[empty]]"]))
         elif pick < 0.73:
-            await self.turn("[[slow .1]] [[cut 3]] [[words 40]]")
+            await self.turn("[[cut 3]] [[words 40]]")
         elif pick < 0.82:
             await self.leave()
         elif pick < 0.88:

@@ -8,8 +8,6 @@ import pytest
 from serving import Answer, Running, new_id
 from test_function_calling import TOOLS, WEATHER, calls, message, result, user
 
-from bridge.demo import Fault
-
 MODELS = ("claude-sonnet-4-5", "gpt-4o")  # one that can be forced, one that always thinks
 
 PERSON = {
@@ -31,7 +29,6 @@ PERSON = {
 }
 FORMAT = {"type": "json_schema", "json_schema": {"name": "person", "schema": PERSON}}
 ANY = {"type": "json_object"}
-NOT_AT_ONCE = Fault.slow(0.1)  # no model is so fast that the process can't be locked
 
 
 def content(answer: Answer) -> Any:
@@ -96,7 +93,6 @@ async def test_an_answer_that_is_not_what_was_asked_for_is_an_error(
     fresh: Running, case: str
 ) -> None:
     says, words = WRONG[case]
-    says = f"[[slow .1]] {says}"  # no model is so fast that the process can't be locked
     answer = await fresh.ask(says, response_format=FORMAT, session_id=(session := new_id()))
     assert (answer.status, answer.error["code"]) == (502, "schema_mismatch")
     assert words in answer.error["message"]
@@ -116,7 +112,7 @@ async def test_words_that_are_the_json_are_taken(fresh: Running) -> None:
 
 async def test_an_answer_that_was_cut_says_so(fresh: Running) -> None:
     text = json.dumps({"name": "x" * 400})
-    asked = f"[[slow .1]] [[cut 3]] [[json {text}]]"
+    asked = f"[[cut 3]] [[json {text}]]"
     answer = await fresh.ask(asked, response_format=FORMAT)
     assert answer.data["choices"][0]["finish_reason"] == "length"
     assert text.startswith(answer.text)
@@ -124,7 +120,7 @@ async def test_an_answer_that_was_cut_says_so(fresh: Running) -> None:
 
 
 async def test_a_refusal_is_one(fresh: Running) -> None:
-    answer = await fresh.ask("[[slow .1]] [[refuse]]", response_format=FORMAT)
+    answer = await fresh.ask("[[refuse]]", response_format=FORMAT)
     assert answer.status == 200
     assert answer.data["choices"][0]["finish_reason"] == "content_filter"
 
@@ -161,7 +157,6 @@ async def test_beside_functions(fresh: Running, model: str) -> None:
     answer = await fresh.ask([asked], **fields)
     assert message(answer)["content"] is None
     history = [asked, message(answer), result(calls(answer)["get_weather"], "Ada is 36")]
-    fresh.upstream.fail_next(NOT_AT_ONCE)
     last = await fresh.ask(history, **fields)
     assert set(content(last)) == {"name", "age", "pets"}
     assert last.data["choices"][0]["finish_reason"] == "stop"

@@ -354,7 +354,7 @@ async def test_faults_are_counted_by_their_codes() -> None:
             (failing("[[fail 500]]"), "upstream_unavailable"),
             (failing("[[fail 529]]"), "overloaded"),
             (failing("[[fail 429 retry-after 7]]"), "rate_limit_exceeded"),
-            (failing("[[slow .1]] [[empty]]"), "empty_answer"),
+            (failing("[[empty]]"), "empty_answer"),
             (failing("[[fail 400 no]]"), "invalid_request"),
             (kill_a_running_one, "process_lost"),
             (kill_one_before_its_first_word, "process_replaced"),

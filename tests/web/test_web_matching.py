@@ -117,7 +117,7 @@ async def test_a_sessions_process_is_not_for_others(fresh: Running) -> None:
 
 
 async def test_a_turn_that_was_not_whole_is_not_matched(fresh: Running) -> None:
-    for question in ("[[slow .1]] [[cut 3]] [[words 9]]", "[[slow .1]] [[refuse]]"):
+    for question in ("[[cut 3]] [[words 9]]", "[[refuse]]"):
         answer = await fresh.ask(question)
         history = said(question, answer.text, "[[say on]]")
         answer = await fresh.ask(history)
@@ -129,7 +129,7 @@ async def test_a_turn_that_was_not_whole_is_not_matched(fresh: Running) -> None:
 async def test_a_failed_turn_ends_the_process_and_the_conversation_goes_on(fresh: Running) -> None:
     texts: list[str] = []
     await talk(fresh, texts, "my name is Ada")
-    for failure in ("[[fail 500]]", "[[break 3]] [[words 9]]", "[[slow .1]] [[empty]]"):
+    for failure in ("[[fail 500]]", "[[break 3]] [[words 9]]", "[[empty]]"):
         answer = await fresh.ask(said(*texts, failure))
         assert answer.status >= 400
         again = await talk(fresh, texts, "what is my name?")

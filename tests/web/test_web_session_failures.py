@@ -12,8 +12,8 @@ FAILURES = (
     "[[fail 429 retry-after 7]]",
     "[[break 3]] [[words 9]]",
     "[[stream-error 3]] [[words 9]]",
-    "[[slow .1]] [[empty]]",
-    "[[slow .1]] [[refuse]]",
+    "[[empty]]",
+    "[[refuse]]",
 )
 
 
@@ -55,7 +55,7 @@ async def test_a_session_whose_first_turn_failed_does_not_exist(
     server: Running, leaving: Callable[[str], Awaitable[None]]
 ) -> None:
     session = new_id()
-    for failure in ("[[fail 500]]", "[[slow .1]] [[empty]]", "[[slow .1]] [[refuse]]"):
+    for failure in ("[[fail 500]]", "[[empty]]", "[[refuse]]"):
         await server.ask(failure, session_id=session)
         found = await server.rest("GET", f"/{session}")
         assert (found.status, found.error["code"]) == (404, "session_not_found"), failure
