@@ -446,14 +446,15 @@ class Settings:
         "network) is made again.",
     )
     retry_max_wait: float = _knob(
-        20.0,
+        6.0,
         "--retry-max-wait",
         env=("RETRY_MAX_WAIT",),
         group="Limits",
         parse=_seconds(0, 3600),
         metavar="SECONDS",
         help="Longest wait before one such retry; if the model's side asks for more, the client "
-        "gets the error instead.",
+        "gets the error instead. Two such waits are over before the 15 seconds after which a "
+        "silent stream gets its head, so that the error is still a status.",
     )
     auth_method: AuthMethod | None = _knob(
         None,

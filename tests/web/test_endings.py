@@ -14,6 +14,7 @@ from serving import Running, running, said, until
 from bridge.core.events import Event, TextDelta
 from bridge.demo import Fault
 from bridge.dialects.openai_chat import ChunkEncoder
+from bridge.settings import Settings
 from bridge.web.stream import Patience
 
 
@@ -231,8 +232,13 @@ async def test_retries_before_the_first_token_are_ours_and_bounded() -> None:
         assert (status, len(server.upstream.requests)) == (429, 1), body
 
 
+def test_a_stream_whose_retries_fail_has_not_begun() -> None:
+    settings = Settings()
+    assert settings.retries * settings.retry_max_wait < Patience().ping
+
+
 async def test_a_retry_that_would_end_after_the_deadline_is_not_made() -> None:
-    async with running(retries=2, max_timeout=5.0) as server:
+    async with running(retries=2, retry_max_wait=20.0, max_timeout=5.0) as server:
         status, body = await server.chat("[[fail 429 retry-after 7]]")
         assert (status, len(server.upstream.requests)) == (429, 1), body
 
@@ -277,7 +283,7 @@ async def test_a_turn_that_takes_too_long_ends(
     await server.ask("[[say hi]]")  # so that its process need not start within the time
     server.upstream.clear()
     monkeypatch.setattr(
-        server.engine.fleet, "limits", evolve(server.engine.limits, max_timeout=1.0)
+        server.engine.fleet, "limits", evolve(server.engine.limits, max_timeout=3.0)
     )
     messages = said("[[say hi]]", "hi", message)
     if stream and "words" in message:
