@@ -20,7 +20,7 @@ from typing import Any
 
 from playwright.async_api import Browser, async_playwright
 
-VIEWS = ("", "#/try", "#/chat", "#/sessions", "#/usage", "#/requests")
+VIEWS = ("", "#/try", "#/chat", "#/sessions", "#/usage", "#/requests", "#/about")
 SETTLED_MS = 500
 ARGUMENTS = ("--disable-gpu", "--disable-background-networking", "--disable-component-update")
 

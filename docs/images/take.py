@@ -36,6 +36,7 @@ VIEWS = {
     "sessions": "#/sessions/travel-plans",
     "usage": "#/usage",
     "requests": "#/requests",
+    "about": "#/about",
 }
 
 

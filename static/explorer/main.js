@@ -12,6 +12,7 @@ const VIEWS = {
   sessions: { load: () => import("./sessions.js"), style: "views.css" },
   usage: { load: () => import("./usage.js"), style: "views.css" },
   requests: { load: () => import("./requests.js"), style: "views.css" },
+  about: { load: () => import("./about.js"), style: "chat.css" }, // its words are laid out as an answer's are
 };
 const REFRESH = 5; // seconds
 const title = document.title;

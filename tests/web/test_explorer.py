@@ -62,6 +62,21 @@ async def test_each_view_has_a_link_that_opens_it(server: Running, tab: Tab) -> 
     assert tab.complaints == []
 
 
+async def test_the_project_tells_of_itself(server: Running, tab: Tab) -> None:
+    await tab.page.goto(server.url)
+    await tab.page.get_by_role("link", name="About the project").click()
+    await expect(tab.page).to_have_url(f"{server.url}/#/about")
+    await expect(tab.page.get_by_role("heading", level=1)).to_be_focused()
+    readme = tab.page.locator("#about-words")
+    await expect(readme.get_by_role("heading", name="Two commands")).to_be_visible()
+    assert not re.search(r"\]\(|^#|!\w|\| |\.png", await readme.inner_text(), re.MULTILINE)
+    licence = tab.page.get_by_role("link", name="MIT licence")
+    async with server.http.get(server.url + (await licence.get_attribute("href") or "")) as got:
+        assert (got.status, got.content_type) == (200, "text/plain")
+    await settled(tab.page)
+    assert tab.complaints == []
+
+
 async def test_the_first_view_is_small(server: Running, tab: Tab) -> None:
     sizes: list[int] = []
 
@@ -79,7 +94,7 @@ async def test_the_first_view_is_small(server: Running, tab: Tab) -> None:
 async def test_axe_finds_nothing_serious(server: Running, browser: Browser) -> None:
     id_ = new_id()
     assert (await server.ask("[[words 5]]", session_id=id_)).status == 200
-    paths = (*(f"#/{view}" for view in VIEWS), f"#/sessions/{id_}", "#/try/chat_completions")
+    paths = (*(f"#/{view}" for view in (*VIEWS, "about")), f"#/sessions/{id_}", "#/try/messages")
     async with tab_of(browser, color_scheme="light", reduced_motion="reduce") as tab:
         for path in paths:
             await tab.page.goto(f"{server.url}/{path}", wait_until="networkidle")
@@ -106,7 +121,12 @@ async def test_no_view_runs_out_at_the_side_even_at_twice_the_size(
     id_ = f"{new_id()}-{'x' * 200}"
     assert (await server.ask("[[words 5]]", session_id=id_)).status == 200
     async with tab_of(browser) as tab:
-        for path in (*(f"#/{view}" for view in VIEWS), f"#/sessions/{id_}", "#/try/messages"):
+        paths = (
+            *(f"#/{view}" for view in (*VIEWS, "about")),
+            f"#/sessions/{id_}",
+            "#/try/messages",
+        )
+        for path in paths:
             await tab.page.goto(f"{server.url}/{path}", wait_until="networkidle")
             for width in (320, 390, 768, 1920):  # 320 is a phone's 640 at 200 %
                 await tab.page.set_viewport_size({"width": width, "height": 800})

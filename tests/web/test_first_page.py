@@ -172,7 +172,7 @@ async def test_it_can_be_used_without_seeing_it(server: Running) -> None:
     page = Page(await get_page(server))
     names = [tag for tag, _ in page.tags]
     assert {"header", "main", "footer", "h1"} <= set(names)
-    assert names.count("h1") == 7  # one for each view, and for one that did not come; one is seen
+    assert names.count("h1") == 8  # one for each view, and for one that did not come; one is seen
     assert [attrs["lang"] for tag, attrs in page.tags if tag == "html"] == ["en"]
     assert "status" in page.attributes("role")
     buttons = [attrs for tag, attrs in page.tags if tag == "button" and "data-copy" in attrs]
