@@ -18,7 +18,7 @@ function alone(text) {
 export async function show() {
   if (told) return;
   try {
-    const response = await fetch("/static/README.md");
+    const response = await fetch("/static/README.txt");
     if (!response.ok) throw new Error(`The server did not send its README (HTTP ${response.status}).`);
     const text = alone(await response.text());
     if (told) return;

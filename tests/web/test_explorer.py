@@ -71,8 +71,9 @@ async def test_the_project_tells_of_itself(server: Running, tab: Tab) -> None:
     await expect(readme.get_by_role("heading", name="Two commands")).to_be_visible()
     assert not re.search(r"\]\(|^#|!\w|\| |\.png", await readme.inner_text(), re.MULTILINE)
     licence = tab.page.get_by_role("link", name="MIT licence")
-    async with server.http.get(server.url + (await licence.get_attribute("href") or "")) as got:
-        assert (got.status, got.content_type) == (200, "text/plain")
+    for path in (await licence.get_attribute("href"), "/static/README.txt"):
+        async with server.http.get(f"{server.url}{path}") as got:
+            assert (got.status, got.content_type) == (200, "text/plain")
     await settled(tab.page)
     assert tab.complaints == []
 
