@@ -43,10 +43,12 @@ class Quota:
 class Meter:
     """Hears of every cost and of every change of the plan's state.
 
-    ``spent`` is called with each cost. API keys have no plan: :attr:`quotas` stays empty.
+    ``began`` is called with the owner and the session of a turn in which a model begins to answer,
+    ``spent`` with each cost. API keys have no plan: :attr:`quotas` stays empty.
     """
 
     spent: Callable[[Spent], None] = lambda _: None
+    began: Callable[[str, str | None], None] = lambda _owner, _session: None
     quotas: dict[str, Quota] = field(factory=dict, init=False)
 
     def hear(self, info: Mapping[str, Any]) -> None:
@@ -77,6 +79,11 @@ class Bill:
     request: str = ""
     _total: float = field(default=0.0, init=False)
     _unpaid: list[str] = field(factory=list, init=False)  # the requests of turns that have ended
+
+    def begin_turn(self, model: str) -> None:
+        """A model has begun to answer."""
+        self.model = model
+        self.meter.began(self.owner, self.session)
 
     def end_turn(self) -> None:
         """A turn has ended, whose cost is to be told."""

@@ -316,7 +316,7 @@ class CliProcess:
         events = running.translator.feed(raw)
         for event in events:  # now, for its cost may be heard before anybody reads them
             if self.bill is not None and isinstance(event, TurnStarted):
-                self.bill.model = event.model
+                self.bill.begin_turn(event.model)
         if running.translator.ended:  # whether or not anybody reads its events
             running.live = False
             self._end_turn(events[-1], keep=running.plan.keep and not self._unwanted)

@@ -79,6 +79,7 @@ def build_app(
     async def _backend(app: web.Application) -> AsyncIterator[None]:
         async with backend(settings, started_from, demo_keep=demo_keep) as behind:
             app[ENGINE] = behind.engine
+            behind.engine.meter.began = app[LEDGER].began
             behind.engine.meter.spent = _pay
             if behind.demo is not None:
                 app[DEMO] = behind.demo

@@ -106,8 +106,6 @@ class Ledger:
                             first = self.clock()
                     case TurnStarted():
                         model, usage = event.model, event.usage
-                        if turn.session is not None:  # it exists: nothing was refused
-                            self._account(turn.owner).use(turn.session)
                     case UsageReported():
                         usage = event.usage
                     case TurnFinished() | TurnFailed():
@@ -125,6 +123,11 @@ class Ledger:
             for tally in self._tallies(turn.owner, model, turn.session):
                 tally.add(known)
             ended(known)
+
+    def began(self, owner: str, session: str | None) -> None:
+        """A model begins to answer: the session exists, nothing was refused."""
+        if session is not None:
+            self._account(owner).use(session)
 
     def pay(self, spent: Spent) -> None:
         """Claude Code has told what turns cost."""

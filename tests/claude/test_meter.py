@@ -6,7 +6,7 @@ from bridge.claude.meter import Bill, Meter, Spent
 def test_a_total_is_split_into_what_turns_cost() -> None:
     heard: list[Spent] = []
     bill = Bill(Meter(heard.append), "o", "s")
-    bill.model = "m"
+    bill.begin_turn("m")
     bill.told(0.0)  # for a line of history
     bill.request = "1"
     bill.end_turn()

@@ -137,7 +137,7 @@ async def test_what_turns_used_is_what_they_told_and_what_claude_code_says_they_
     assert direct.total_cost_usd == pytest.approx(price(renamed), abs=1e-6)
 
 
-async def test_a_turn_that_is_heard_in_one_step_is_priced_for_its_model(
+async def test_a_turn_that_is_heard_in_one_step_is_priced_for_its_model_and_session(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """On a busy machine its answer and its cost are read before anybody takes its first event."""
@@ -151,11 +151,14 @@ async def test_a_turn_that_is_heard_in_one_step_is_priced_for_its_model(
                 hear(process, held.pop(0))
 
     monkeypatch.setattr(CliProcess, "_hear", at_once)
+    named = {"model": "claude-sonnet-5-5", "session_id": "s"}
     async with running() as server:
-        assert (await server.ask("[[say hi]]", model="claude-sonnet-5-5")).text == "hi"
+        assert (await server.ask("[[say hi]]", **named)).text == "hi"
         found = await usage(server, None, priced=1)
-    assert {name: one["priced_requests"] for name, one in found["by_model"].items()} == {
-        "claude-sonnet-5-5": 1
+    told = {**found["by_model"], **found["by_session"]}
+    assert {name: one["priced_requests"] for name, one in told.items()} == {
+        "claude-sonnet-5-5": 1,
+        "s": 1,
     }
 
 

@@ -77,6 +77,8 @@ async def record(
                 assert isinstance(ledger.clock, Clock)
                 ledger.clock.now += event
             else:
+                if isinstance(event, TurnStarted):
+                    ledger.began(owner, session)
                 yield event
         then()
 
