@@ -60,7 +60,7 @@ _NAME = re.compile(r"\s+([\w.:/-]{1,256})(?=[\s{]|\]\])\s*")
 _CLOSING = re.compile(r"\s*\]\]")
 _LAST_CLOSING = re.compile(r"\]\](?!\])")
 _NUMBER = re.compile(r"\d{1,6}")
-_SECONDS = re.compile(r"\d{1,4}(?:\.\d{1,6})?")
+_SECONDS = re.compile(r"\d{1,4}(?:\.\d{1,6})?|\.\d{1,6}")
 _WORDS_MAX = 100_000
 _SLOW_MAX = 3_600.0
 

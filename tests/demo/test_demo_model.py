@@ -252,11 +252,21 @@ def test_directives() -> None:
         "[[refuse]]": Fault.refusal(),
         "[[empty]]": Fault.empty(),
         "[[cut 5]]": Fault.cut(5),
+        "[[slow 2]]": Fault.slow(2.0),
+        "[[slow .2]]": Fault.slow(0.2),
         "[[fail 529]]": Fault.error(529),
     }
     for words, fault in rows.items():
         assert parse(words).faults == (fault,)
-    for words in ("[[fail 200]]", "[[fail]]", "[[break x]]", "[[slow]]", "[[slow 1e9]]", "[[say]]"):
+    for words in (
+        "[[fail 200]]",
+        "[[fail]]",
+        "[[break x]]",
+        "[[slow]]",
+        "[[slow .]]",
+        "[[slow 1e9]]",
+        "[[say]]",
+    ):
         assert parse(words).faults == ()
         assert parse(words).text == words
     with pytest.raises(ValueError, match="400-599"):
