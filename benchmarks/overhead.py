@@ -422,7 +422,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--at-once", type=int, default=8)
-    parser.add_argument("--pool", type=int, default=1, help="ready processes of the bridge")
+    parser.add_argument("--pool", type=int, default=2, help="ready processes of the bridge")
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     asked = parser.parse_args()
     series, others = asyncio.run(measure(asked.runs, asked.at_once, asked.pool))

@@ -290,8 +290,9 @@ class Settings:
         group="Limits",
         parse=_integer(0, 100),
         metavar="NUMBER",
-        default_text="half the processors, 1 to 4",
-        help="Claude Code processes kept ready for the next conversation, about 120 MB each.",
+        default_text="half the processors, 2 to 4",
+        help="Claude Code processes kept ready, about 120 MB each: every other one for a "
+        "conversation that has a history.",
     )
     max_live: int | None = _knob(
         None,

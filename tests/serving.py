@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 import aiohttp
 import yarl
 from attrs import frozen
+from clock import Clock
 
 from bridge.claude.engine import Engine
 from bridge.demo import DemoUpstream, canonical
@@ -194,6 +195,13 @@ class Running:
             data=io.BytesIO(json.dumps(body).encode()),
             headers={"Content-Type": "application/json", **headers},
         )
+
+    def stand_still(self) -> Clock:
+        """The clock that the processes of this server live by from now on."""
+        clock, fleet = Clock(), self.engine.fleet
+        fleet.clock = fleet.kept.clock = fleet.pool.clock = clock
+        fleet.last_turn = clock.now
+        return clock
 
     def seen(self) -> list[dict[str, Any]]:
         """What was sent upstream, in its canonical form."""

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 from attrs import define, evolve, field, frozen
 
-from bridge.claude import transcript
 from bridge.claude.account import Account
 from bridge.claude.asked import AskedTurn, Said
 from bridge.claude.kept import Held, KeptProcesses
@@ -17,6 +16,7 @@ from bridge.claude.names import Names
 from bridge.claude.options import Launch
 from bridge.claude.pool import Pool
 from bridge.claude.process import CliProcess
+from bridge.claude.transcript import Beginning, beginnings
 from bridge.claude.translate import RetryPolicy
 from bridge.core.errors import ProcessLost
 from bridge.core.events import TurnFailed
@@ -71,7 +71,11 @@ class Fleet:
     def __attrs_post_init__(self) -> None:
         limits = self.limits  # of the ready processes one place is left for whoever comes
         self.limits = evolve(limits, pool_size=min(limits.pool_size, limits.max_live - 1))
-        self.pool = Pool(lambda: CliProcess(self.account.launch), limits.max_live)
+        self.pool = Pool(
+            make=lambda beginning: CliProcess(self.account.launch, beginning=beginning),
+            limit=limits.max_live,
+            clock=self.clock,
+        )
         self.account = Account(
             launch=self._launch,
             names=self._names,
@@ -157,7 +161,7 @@ class Fleet:
         return Taken(process, said, live=True)
 
     async def fresh(self, asked: AskedTurn, *, again: bool) -> Taken:
-        """A process that holds nothing of the conversation, or begins with what is long of it.
+        """A process that holds nothing of the conversation.
 
         ``again``: the one before was lost. So a ready one may be, and a transcript the reason.
         Raises :class:`bridge.core.errors.Unavailable` when none can be started.
@@ -170,11 +174,8 @@ class Fleet:
             if not self.account.late:
                 make = functools.partial(CliProcess, launch, asked.turn.system)
                 return Taken(await self.pool.start(make), script, live=False)
-            told, rest = transcript.split(script)
-            if not again and transcript.is_worth_it(told, ready=bool(self.pool.ready)):
-                make = functools.partial(CliProcess, launch, history=told)
-                return Taken(await self.pool.start(make), rest, live=False)
-            return Taken(await self.pool.take(ready=not again), script, live=False)
+            begun = (Beginning.BLANK,) if again else beginnings(script, asked.held.model)
+            return Taken(await self.pool.take(begun, ready=not again), script, live=False)
         finally:
             self._coming -= 1
 

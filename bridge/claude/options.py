@@ -169,7 +169,7 @@ class Launch:
         """The command of one process that keeps its temporary files in ``tmp``.
 
         ``system`` is the system prompt, if it can't be told later; it is put into a file there.
-        ``transcript`` is a history that it begins with.
+        ``transcript`` is where it waits for the history that it begins with.
         """
         env = {
             **self.environment,
@@ -194,7 +194,6 @@ class Launch:
             argv=(str(self.cli), *_FLAGS, *prompt, *history, *self.settings_flags),
             env=env,
             cwd=self.workdir,
-            inherits=(transcript.fd,) if transcript else (),
         )
 
     @property

@@ -1,38 +1,48 @@
 """Processes that are ready before they are asked for.
 
 A process is spawned early and initialized late, with the conversation's own system prompt: that
-takes most of the wait out of a new conversation.
+takes most of the wait out of a new conversation. Half of them wait for a conversation that has a
+history (:mod:`bridge.claude.transcript`); where those of one kind are out the others step in.
 """
 
 import asyncio
+import functools
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 
 from attrs import define, field
 
 from bridge.claude.process import CliProcess
+from bridge.claude.transcript import CAN_BE_TOLD, Beginning
 from bridge.core.errors import BridgeError, ShuttingDown, Unavailable
 
 log = logging.getLogger(__name__)
 
 
-@define
+RESUMING_AGAIN = 60.0
+"""After so many seconds it is tried again whether the CLI can wait for a history."""
+
+
+@define(kw_only=True)
 class Pool:
     """Keeps processes ready and sees every process that it gave away to its end.
 
     ``limit`` is how many there may be: none lives on for its last words while another is to start.
+    ``clock`` is a monotonic time in seconds.
     """
 
-    make: Callable[[], CliProcess]
+    make: Callable[[Beginning], CliProcess]
     limit: int
+    clock: Callable[[], float]
     _ready: deque[CliProcess] = field(factory=deque, init=False)
     _given: set[CliProcess] = field(factory=set, init=False)
     _telling: set[CliProcess] = field(factory=set, init=False)  # what their last answer cost
     _tasks: set[asyncio.Task[None]] = field(factory=set, init=False)
     spawned: deque[float] = field(factory=lambda: deque(maxlen=100), init=False)
     _wanted: int = field(default=0, init=False)
+    _resuming_from: float = field(default=float("-inf"), init=False)
     _generation: int = field(default=0, init=False)  # of what processes are started with
     _refilling: bool = field(default=False, init=False)
     _closed: bool = field(default=False, init=False)
@@ -42,21 +52,26 @@ class Pool:
         """The processes that nobody has yet."""
         return tuple(self._ready)
 
-    async def take(self, *, ready: bool = True) -> CliProcess:
+    async def take(
+        self, beginnings: Sequence[Beginning] = (Beginning.BLANK,), *, ready: bool = True
+    ) -> CliProcess:
         """A started process of the caller's own; hand it to :meth:`discard` when done.
 
-        One of those that wait ready, if ``ready`` and there is one, else a new one.
+        One of those that wait ready, if ``ready`` and there is one that has one of the
+        ``beginnings``, the first if possible; else a new one with the first.
         Raises :class:`bridge.core.errors.Unavailable` when none can be started.
         """
         if self._closed:
             raise ShuttingDown(ShuttingDown.advice)
-        while ready and self._ready:
-            process = self._ready.popleft()
-            self._given.add(process)
-            if process.alive:
-                return process
-            self.discard(process)
-        return await self.start(self.make)
+        self._drop_dead()
+        for beginning in beginnings if ready else ():
+            for process in self._ready:
+                if process.beginning is beginning:
+                    self._ready.remove(process)
+                    self._given.add(process)
+                    return process
+        first = beginnings[0] if self._resumes else Beginning.BLANK
+        return await self.start(functools.partial(self.make, first))
 
     async def start(self, make: Callable[[], CliProcess]) -> CliProcess:
         """Make and start a process for the caller; it too is handed to :meth:`discard`.
@@ -86,7 +101,7 @@ class Pool:
     def refill(self, wanted: int) -> None:
         """Start what is missing of ``wanted`` ready processes, in the background."""
         self._wanted = wanted
-        if not self._refilling and not self._closed and len(self._ready) < wanted:
+        if not self._refilling and not self._closed and self._missing() is not None:
             self._refilling = True
             self._background(self._refill())
 
@@ -99,7 +114,10 @@ class Pool:
         """Discard ready processes until so many are left, the one that is being started too."""
         self._wanted = min(self._wanted, size)
         while len(self._ready) > size:
-            self.discard(self._ready.popleft())
+            of = Beginning.RESUMED if self._resuming > size // 2 else Beginning.BLANK
+            process = next(each for each in self._ready if each.beginning is of)
+            self._ready.remove(process)
+            self.discard(process)
         if len(self._ready) == size:
             self._generation += 1
 
@@ -133,11 +151,34 @@ class Pool:
         await process.spawn()
         self.spawned.append(time.perf_counter() - began)
 
+    @property
+    def _resumes(self) -> bool:
+        """Whether processes can wait for a history, as far as is known."""
+        return CAN_BE_TOLD and self.clock() >= self._resuming_from
+
+    @property
+    def _resuming(self) -> int:
+        return sum(process.beginning is Beginning.RESUMED for process in self._ready)
+
+    def _missing(self) -> Beginning | None:
+        """Which process is to become ready next, if one is."""
+        self._drop_dead()
+        if len(self._ready) >= self._wanted:
+            return None
+        resuming = self._wanted // 2 if self._resumes else 0
+        blank = len(self._ready) - self._resuming
+        return Beginning.BLANK if blank < self._wanted - resuming else Beginning.RESUMED
+
+    def _drop_dead(self) -> None:
+        for process in [process for process in self._ready if not process.alive]:
+            self._ready.remove(process)
+            self.discard(process)
+
     async def _refill(self) -> None:
         try:
-            while len(self._ready) < self._wanted and not self._closed:
+            while not self._closed and (beginning := self._missing()) is not None:
                 generation = self._generation
-                process = self._made(self.make)
+                process = self._made(functools.partial(self.make, beginning))
                 await self._spawn(process)
                 if generation != self._generation:
                     await process.aclose()
@@ -154,6 +195,12 @@ class Pool:
     async def _reap(self, process: CliProcess) -> None:
         try:
             await process.aclose(at_once=self._closed)
+            if process.gave_up:
+                self._resuming_from = self.clock() + RESUMING_AGAIN
+                log.warning(
+                    "this Claude Code does not wait for a history: for the next minute histories "
+                    "are told message by message, which takes longer"
+                )
         finally:
             self._given.discard(process)
             self._telling.discard(process)

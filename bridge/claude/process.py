@@ -10,7 +10,7 @@ import contextlib
 import logging
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from bridge.claude.calls import SERVER, OpenCalls
 from bridge.claude.history import Line, Script
 from bridge.claude.meter import Bill
 from bridge.claude.options import Launch, locked, sdk_options, taken_to_think, unlocked
-from bridge.claude.transcript import Transcript
+from bridge.claude.transcript import Beginning, Transcript, split
 from bridge.claude.translate import Raw, RetryPolicy, Sentinel, Translator
 from bridge.claude.transport import REAP_SECONDS, CliTransport
 from bridge.core.conversation import ToolCall, ToolResult
@@ -93,20 +93,21 @@ class CliProcess:
         self,
         launch: Launch,
         system: tuple[str, ...] | None = None,
-        history: Sequence[Line] = (),
+        beginning: Beginning = Beginning.BLANK,
     ) -> None:
         """``system`` is the conversation's system prompt, where it can't be told later.
 
-        ``history`` is what it begins with; see :mod:`bridge.claude.transcript`. Raises ``OSError``.
+        Raises ``OSError``.
         """
         self._tmp = Path(tempfile.mkdtemp(prefix="p", dir=launch.scratch))
         self.launch = launch
-        self._transcript: Transcript | None = None
+        self.beginning = beginning
+        self._transcript: Transcript | None = None  # until it is told
         try:
-            self._transcript = Transcript.of(history, self._tmp) if history else None
+            if beginning is Beginning.RESUMED:
+                self._transcript = Transcript.within(self._tmp)
             command = launch.command(self._tmp, system, self._transcript)
         except BaseException:  # nobody will clean up after what was never made
-            self._forget_transcript()
             shutil.rmtree(self._tmp, ignore_errors=True)
             raise
         self._transport = CliTransport(command, hear=self._hear)
@@ -130,6 +131,11 @@ class CliProcess:
     def alive(self) -> bool:
         """Whether it was started, and has neither ended nor been killed."""
         return self._transport.is_ready() and not self._unwanted
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether it ended by itself while it was to wait for a history: it does not know how."""
+        return self._transcript is not None and (self._transport.exit_code or 0) > 0
 
     @property
     def goes_on(self) -> bool:
@@ -178,8 +184,6 @@ class CliProcess:
             raise Unavailable(
                 "Claude Code can't be started on the server; its log says why.", code="spawn_failed"
             ) from error
-        finally:
-            self._forget_transcript()
 
     async def describe(self, *, system: tuple[str, ...]) -> dict[str, Any]:
         """Initialize without a turn and give what the CLI says of itself: its models, its account.
@@ -241,14 +245,7 @@ class CliProcess:
         if tasks:
             await asyncio.wait(tasks)
         await self._transport.close()
-        self._forget_transcript()
         await asyncio.to_thread(self._clean_up)
-
-    def _forget_transcript(self) -> None:
-        """The process has it now, or never will."""
-        if self._transcript is not None:
-            self._transcript.close()
-            self._transcript = None
 
     def _clean_up(self) -> None:
         shutil.rmtree(self._tmp, ignore_errors=True)
@@ -388,8 +385,13 @@ class CliProcess:
 
     async def _drive(self, running: _Running) -> None:
         """Tell the process the settings, and then what is said."""
-        plan = running.plan
+        plan, said = running.plan, running.plan.said
         try:
+            if self._transcript is not None and isinstance(said, Script):
+                told, said = split(said, plan.settings.get("model"))
+                async with asyncio.timeout(CONTROL_SECONDS):
+                    await self._transcript.tell(told, lambda: self.alive)
+                self._transcript = None
             await self._ready
             async with asyncio.timeout(CONTROL_SECONDS):
                 await self._free.wait()
@@ -406,15 +408,15 @@ class CliProcess:
                     taken_to_think(plan.taken_to_think), timeout=CONTROL_SECONDS
                 )
                 self.taken_to_think = plan.taken_to_think
-            if isinstance(plan.said, Script):
-                for line in plan.said.earlier:
+            if isinstance(said, Script):
+                for line in said.earlier:
                     await self._replay(running, line)
                 running.live = True
-                await self._query(plan.said.prompt)
+                await self._query(said.prompt)
             else:
                 running.live, self._waiting = True, ()
                 async with asyncio.timeout(CONTROL_SECONDS):
-                    await self._calls.give(plan.said)
+                    await self._calls.give(said)
         except Exception as error:  # noqa: BLE001 - as in the pump, whose fault may be raised here
             self._lost(error)
             self.kill()

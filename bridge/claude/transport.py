@@ -37,12 +37,11 @@ CONTROL = frozenset({"control_request", "control_response", "control_cancel_requ
 
 @frozen(kw_only=True)
 class Command:
-    """What to run: argument list, whole environment, working directory, open files it inherits."""
+    """What to run: argument list, whole environment, working directory."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: Path
-    inherits: tuple[int, ...] = ()
 
 
 def _launched(argv: tuple[str, ...]) -> list[str]:
@@ -93,7 +92,6 @@ class CliTransport(Transport):
                 env=dict(self._command.env),
                 cwd=self._command.cwd,
                 start_new_session=True,
-                pass_fds=self._command.inherits,
             )
         except OSError as error:
             raise CLIConnectionError(f"Claude Code can't be started: {error}") from error
@@ -139,6 +137,11 @@ class CliTransport(Transport):
     def pid(self) -> int | None:
         """The process id, or None before it was started."""
         return None if self._pipes is None else self._pipes.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """With what it ended, -N if by signal N; None before that is known."""
+        return None if self._pipes is None else self._pipes.exit_code
 
     @property
     def stderr_tail(self) -> tuple[str, ...]:
@@ -259,6 +262,7 @@ class _Pipes(asyncio.SubprocessProtocol):
         self._killed = False
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self.gone = asyncio.Event()
+        self.exit_code: int | None = None
         self.pid = 0
 
     def post(self, data: bytes) -> None:
@@ -325,6 +329,8 @@ class _Pipes(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         # A child of the process may still hold its pipes; without its parent it serves nobody.
         self._kill_group()
+        if self._process is not None:
+            self.exit_code = self._process.get_returncode()
         self.gone.set()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -206,8 +206,11 @@ def steady_clock() -> Callable[[], float]:
 
 
 def default_pool_size() -> int:
-    """Starting a process takes a processor for a while: half of them may do that."""
-    return min(4, max(1, (os.cpu_count() or 1) // 2))
+    """Starting a process takes a processor for a while: half of them may do that.
+
+    Two there are at least: one for a new conversation, one for a history.
+    """
+    return min(4, max(2, (os.cpu_count() or 1) // 2))
 
 
 def default_max_live() -> int:

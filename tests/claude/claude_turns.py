@@ -12,8 +12,8 @@ def user(*parts: str | Part) -> Message:
     return Message(role=Role.USER, parts=_parts(parts))
 
 
-def assistant(*parts: str | Part) -> Message:
-    return Message(role=Role.ASSISTANT, parts=_parts(parts))
+def assistant(*parts: str | Part, model: str | None = None) -> Message:
+    return Message(role=Role.ASSISTANT, parts=_parts(parts), model=model)
 
 
 def _parts(parts: tuple[str | Part, ...]) -> tuple[Part, ...]:

@@ -18,6 +18,7 @@ import psutil
 import pytest
 from attrs import evolve
 from claude_turns import OBJECT, asking, tool, tools, user
+from clock import Clock
 from PIL import Image as Picture
 from serving import Running, running, until
 
@@ -647,16 +648,6 @@ async def test_results_for_a_process_that_died_are_replayed(
     assert not talk.live
     assert "f returned: sunny" in answer.blocks[0].text
     assert len(server.upstream.requests) == 2
-
-
-class Clock:
-    """An engine's time."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

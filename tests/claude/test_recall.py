@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 from claude_turns import asking, assistant, call, result, user
+from clock import Clock
 
 from bridge.claude import recall
 from bridge.claude.recall import KEPT_SECONDS, Recall
@@ -23,16 +24,9 @@ THOUGHT = Thinking(text="hm", signature="s")
 SECRET = RedactedThinking(data="x")
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(0)
 
 
 @pytest.fixture

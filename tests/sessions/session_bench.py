@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from attrs import define, field, frozen
+from clock import Clock
 from hypothesis import strategies as st
 
 from bridge.core.conversation import (
@@ -266,14 +267,6 @@ def stored(store: MemoryStore) -> dict[tuple[str, str], tuple[Message, ...]]:
 
 
 # -- a manager ------------------------------------------------------------------------------------
-
-
-@define
-class Clock:
-    now: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 LIMITS: dict[str, Any] = {

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from attrs import define, field
+from clock import Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from session_bench import (
     BROKE,
     STARTED,
-    Clock,
     FakeRunner,
     SlowStore,
     answer,

@@ -12,6 +12,7 @@ import anthropic
 import pytest
 from anthropic_client import OLDER, TIME, Told, assistant, calls, official, result, tell, user
 from claude_agent_sdk import ClaudeAgentOptions, ResultMessage, query
+from clock import Clock
 from serving import Answer, Running, new_id, running
 
 from bridge.claude.failures import LOGIN_ADVICE
@@ -23,16 +24,7 @@ KEYS = tuple(f"key-{n}" for n in range(8))
 _keys = itertools.cycle(KEYS)
 
 
-class Clock:
-    """A time that the test sets."""
-
-    now = NOON
-
-    def __call__(self) -> float:
-        return self.now
-
-
-CLOCK = Clock()
+CLOCK = Clock(NOON)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
+from clock import Clock
 
 from bridge.claude.meter import Spent
 from bridge.core.conversation import Message, Role, Text, Turn
@@ -29,18 +30,9 @@ DAY = 86_400.0
 NOON = 1_790_000_000 // DAY * DAY + DAY / 2
 
 
-class Clock:
-    """A time that the test sets."""
-
-    now = NOON
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOON)
 
 
 @pytest.fixture

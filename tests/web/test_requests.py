@@ -10,6 +10,7 @@ import pytest
 import structlog
 import yarl
 from anthropic_client import OLDER, TIME, Told, assistant, calls, result, tell, user
+from clock import Clock
 from serving import Answer, Running, new_id, running, until
 
 from bridge.claude.meter import Spent
@@ -23,21 +24,12 @@ _keys = itertools.cycle(KEYS)
 CHAT = "/v1/chat/completions"
 
 
-class Clock:
-    """A time that the test sets."""
-
-    now = NOON
-
-    def __call__(self) -> float:
-        return self.now
-
-
 # -- the log ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOON)
 
 
 @pytest.fixture

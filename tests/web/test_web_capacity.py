@@ -16,18 +16,6 @@ from bridge.claude.process import CliProcess
 STREAM = {"messages": said("[[stall 2]] [[words 9]]"), "stream": True}
 
 
-class Clock:
-    """An engine's time."""
-
-    def __init__(self, server: Running) -> None:
-        self.now = 1000.0
-        server.engine.fleet.clock = server.engine.fleet.kept.clock = self
-        server.engine.fleet.last_turn = self.now
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class Census:
     """All processes that were started, and how many of a server lived at once at the most."""
 
@@ -174,7 +162,7 @@ async def test_no_process_is_kept_that_may_not_wait() -> None:
 
 async def test_after_a_silence_one_ready_process_is_left_and_the_next_turn_refills() -> None:
     async with running(pool_size=3, max_live=6, process_idle=100) as server:
-        clock = Clock(server)
+        clock = server.stand_still()
         await server.ask("[[say hi]]")
         full = {"ready": 3, "running": 0, "idle": 1}
         assert await settled(server) == full

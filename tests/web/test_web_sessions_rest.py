@@ -9,25 +9,15 @@ from urllib.parse import quote
 
 import psutil
 import pytest
-from attrs import define
+from clock import Clock
 from serving import Running, heard, running, said, until
 
 TTL = 100.0
 
 
-@define
-class Clock:
-    """The time that sessions live by; a test sets it."""
-
-    now: float = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture(scope="module")
 async def shared() -> AsyncIterator[tuple[Running, Clock]]:
-    clock = Clock()
+    clock = Clock(1_800_000_000.0)
     async with running(pool_size=0, clock=clock, session_ttl=TTL) as server:
         yield server, clock
 
