@@ -63,12 +63,11 @@ def beginnings(script: Script, model: str | None) -> tuple[Beginning, ...]:
     return (Beginning.RESUMED,)
 
 
-_CARRIED = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})
+_REASONING = frozenset({"thinking", "redacted_thinking"})
+
+_CARRIED = _REASONING | {"text", "tool_use"}
 """What the CLI takes from a transcript as it takes it line by line. Pictures it would not make
 smaller; beside text they may stand in results."""
-
-
-_REASONING = frozenset({"thinking", "redacted_thinking"})
 
 
 def split(script: Script, model: str | None) -> tuple[tuple[Line, ...], Script]:
